@@ -1,0 +1,48 @@
+"""`nightschool.yaml`: what it may say (models), and how it is read.
+
+from nightschool.config import load_config
+
+config = load_config(None, os.environ)
+"""
+
+from nightschool.config.cautions import warnings
+from nightschool.config.faults import Fault, InvalidConfig
+from nightschool.config.load import Loaded, find_config, load_config, read_config
+from nightschool.config.models import (
+    Config,
+    Distill,
+    Limits,
+    PriceConfig,
+    RecordConfig,
+    RedactRule,
+    Timeouts,
+    Upstream,
+    When,
+    Workload,
+)
+from nightschool.config.resolved import origins, resolved, resolved_yaml
+from nightschool.config.restart import restart_needed
+
+__all__ = [
+    "Config",
+    "Distill",
+    "Fault",
+    "InvalidConfig",
+    "Limits",
+    "Loaded",
+    "PriceConfig",
+    "RecordConfig",
+    "RedactRule",
+    "Timeouts",
+    "Upstream",
+    "When",
+    "Workload",
+    "find_config",
+    "load_config",
+    "origins",
+    "read_config",
+    "resolved",
+    "resolved_yaml",
+    "restart_needed",
+    "warnings",
+]

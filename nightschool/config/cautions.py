@@ -1,0 +1,90 @@
+"""What is allowed, but probably not meant: the warnings of `nightschool check` and of the proxy's start."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from nightschool.config.models import Config, Upstream
+
+_PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
+
+
+def warnings(config: Config) -> list[str]:
+    """One sentence each, beginning with the key that it is about."""
+    return [
+        *_open_door(config),
+        *(f"upstreams.{name}.{said}" for name, upstream in config.upstreams.items() for said in _transport(upstream)),
+        *_travelling_keys(config),
+        *_shadowed(config),
+    ]
+
+
+def is_loopback(host: str) -> bool:
+    """A host that only this machine can reach."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def _is_private(host: str) -> bool:
+    """A host that is reached without crossing the internet, as far as its name tells."""
+    address = _address(host)
+    if address is not None:
+        return address.is_private or address.is_loopback or address.is_link_local
+    return "." not in host or host.endswith(_PRIVATE_ENDINGS)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _host(upstream: Upstream) -> str:
+    return urlsplit(upstream.base_url).hostname or ""
+
+
+def _brings_credentials(upstream: Upstream) -> bool:
+    names = {name.lower() for name in upstream.headers}
+    return upstream.api_key is not None or bool(names & {"authorization", "api-key", "x-api-key"})
+
+
+def _open_door(config: Config) -> Iterator[str]:
+    holders = [name for name, upstream in config.upstreams.items() if _brings_credentials(upstream)]
+    if holders and not is_loopback(config.host):
+        yield (
+            f"listen: ANYONE who can reach {config.listen} can spend the keys of {', '.join(holders)}: "
+            "the proxy does not ask callers who they are; listen on 127.0.0.1, or keep others out by a firewall"
+        )
+
+
+def _transport(upstream: Upstream) -> Iterator[str]:
+    if upstream.base_url.startswith("http://") and not _is_private(_host(upstream)):
+        yield f"base_url: requests and keys go to {_host(upstream)} unencrypted; use https://"
+    if upstream.verify_tls is False:
+        yield "verify_tls: nobody checks who answers, so keys can be taken; name the authority's PEM file instead"
+
+
+def _travelling_keys(config: Config) -> Iterator[str]:
+    """Pass-through keys that reach a second company because of a fallback."""
+    for name, upstream in config.upstreams.items():
+        if upstream.fallback is None or _brings_credentials(upstream):
+            continue
+        other = config.upstreams[upstream.fallback]
+        if not _brings_credentials(other) and _host(other) != _host(upstream):
+            yield (
+                f"upstreams.{name}.fallback: callers' keys for {_host(upstream)} would be sent to {_host(other)}; "
+                f"give {upstream.fallback} an api_key of its own"
+            )
+
+
+def _shadowed(config: Config) -> Iterator[str]:
+    names = list(config.workloads)
+    for index, name in enumerate(names):
+        earlier = [before for before in names[:index] if config.workloads[before].when == config.workloads[name].when]
+        if earlier:
+            yield f"workloads.{name}: matches nothing, since {earlier[0]} comes first and has the same conditions"

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nightschool.config import restart_needed, warnings
+from tests.config.files import UPSTREAM, load
+
+KEYED = "upstreams: {a: {base_url: https://a.example, api_key: '${K}'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("listen", "loud"),
+    [
+        ("127.0.0.1:80", False),
+        ("127.9.9.9:80", False),
+        ("'[::1]:80'", False),
+        ("localhost:80", False),
+        ("0.0.0.0:80", True),
+        ("'[::]:80'", True),
+        ("10.0.0.1:80", True),
+        ("example.com:80", True),
+    ],
+)
+def test_a_door_open_to_the_network_is_warned_of_while_there_is_a_key_behind_it(
+    tmp_path: Path, listen: str, loud: bool
+) -> None:
+    with_key = warnings(load(tmp_path, f"listen: {listen}\n{KEYED}", {"K": "k"}))
+    without_key = warnings(load(tmp_path, f"listen: {listen}\n{UPSTREAM}"))
+
+    assert [text.startswith("listen: ANYONE") for text in with_key] == [True] * loud
+    assert without_key == []
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("10.1.2.3", True),
+        ("192.168.0.9", True),
+        ("[::1]", True),
+        ("[fd00::1]", True),
+        ("vllm", True),
+        ("vllm.models.svc.cluster.local", True),
+        ("gpu.internal", True),
+        ("api.example.com", False),
+        ("8.8.8.8", False),
+        ("[2001:4860:4860::8888]", False),
+    ],
+)
+def test_plain_http_is_warned_of_when_it_crosses_the_internet(tmp_path: Path, host: str, private: bool) -> None:
+    plain = warnings(load(tmp_path, f"upstreams: {{a: {{base_url: 'http://{host}/v1'}}}}"))
+    encrypted = warnings(load(tmp_path, f"upstreams: {{a: {{base_url: 'https://{host}/v1'}}}}"))
+
+    assert [text.startswith("upstreams.a.base_url: requests and keys go to") for text in plain] == [True] * (
+        not private
+    )
+    assert encrypted == []
+
+
+def test_unverified_tls_is_warned_of(tmp_path: Path) -> None:
+    (warning,) = warnings(load(tmp_path, "upstreams: {a: {base_url: https://a, verify_tls: false}}"))
+
+    assert warning.startswith("upstreams.a.verify_tls: nobody checks who answers")
+
+
+@pytest.mark.parametrize(
+    ("second", "count"),
+    [
+        ("{base_url: https://b.example}", 1),
+        ("{base_url: https://b.example, api_key: '${K}'}", 0),
+        ("{base_url: https://b.example, headers: {Authorization: 'Bearer ${K}'}}", 0),
+        ("{base_url: https://a.example/v2}", 0),
+    ],
+)
+def test_callers_keys_that_a_fallback_carries_to_another_host_are_warned_of(
+    tmp_path: Path, second: str, count: int
+) -> None:
+    text = f"upstreams:\n  a: {{base_url: https://a.example, fallback: b}}\n  b: {second}\ndefault_upstream: a\n"
+
+    found = warnings(load(tmp_path, text, {"K": "k"}))
+
+    assert len(found) == count
+    assert all("callers' keys for a.example would be sent to b.example" in warning for warning in found)
+
+
+def test_a_workload_that_another_hides_is_warned_of(tmp_path: Path) -> None:
+    text = UPSTREAM + "workloads: {a: {when: {model: x}}, b: {when: {tool: y}}, c: {when: {model: x}}}"
+
+    assert warnings(load(tmp_path, text)) == [
+        "workloads.c: matches nothing, since a comes first and has the same conditions"
+    ]
+
+
+FIXED = "listen: 127.0.0.1:9\nworkers: 2\ndata: other\ndrain_s: 1\nrecord: {retention_days: 9}\n"
+
+
+def test_only_what_is_fixed_at_the_start_needs_a_restart(tmp_path: Path) -> None:
+    old = load(tmp_path, UPSTREAM)
+    moved = load(tmp_path, UPSTREAM + FIXED)
+    tuned = load(tmp_path, UPSTREAM + "record: {bodies: off}\ntimeouts: {idle_s: 1}\nlimits: {request_body_bytes: 1}\n")
+
+    assert restart_needed(old, moved) == ["listen", "workers", "data", "drain_s", "record.retention_days"]
+    assert restart_needed(old, tuned) == []
