@@ -1,0 +1,75 @@
+"""Erasure: exchanges that must not be kept leave every file of the store, with the feedback and labels about them.
+
+    find (in segments and logs) -> rewrite each segment that holds one -> publish
+
+A row in a log can be erased once the log is absorbed. Files in quarantine are not searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nightschool.errors import StoreBusy
+from nightschool.store.manifest import Segment, TableName, read_manifest
+from nightschool.store.query import ask
+from nightschool.store.reader import parquet
+from nightschool.store.rewrite import rewrite
+from nightschool.store.schema import ABOUT_EXCHANGES, KEYS
+from nightschool.store.unsealed import read_unsealed
+
+_ATTEMPTS = 10
+
+
+def find(folder: Path, condition: str, values: Sequence[Any]) -> set[str]:
+    """Ids of the exchanges that match an SQL condition."""
+    query = f"select id from exchanges where {condition}"
+    return {identity for (identity,) in ask(folder, lambda store: store.execute(query, values).fetchall())}
+
+
+def erase(folder: Path, ids: Collection[str]) -> set[str]:
+    """Remove these exchanges, with all feedback and labels about them, from the segments.
+
+    Returns those that remain, because they are in logs that have not been absorbed yet. The replaced files leave the
+    disk with the next ``sweep`` after its grace.
+    """
+    unsealed = read_unsealed(
+        folder, read_manifest(folder).absorbed
+    )  # first: what is absorbed after it, is searched below
+    for name in ABOUT_EXCHANGES:
+        _erase_from_table(folder, name, pa.array(sorted(ids), pa.string()))
+    waiting = (unsealed.tables[name].column(KEYS[name]) for name in ABOUT_EXCHANGES)
+    return {key.as_py() for column in waiting for key in column} & set(ids)
+
+
+def _erase_from_table(folder: Path, name: TableName, ids: pa.Array[pa.StringScalar]) -> None:
+    for _ in range(_ATTEMPTS):  # a merge that is going on may bring a row back in a new file
+        held = list(_holding(folder, name, ids))
+        if not held:
+            return
+        for segment in held:
+            rewrite(folder, name, segment, lambda rows: _without(rows, KEYS[name], ids))
+    raise StoreBusy(f"{folder} changes faster than it can be rewritten", remedy="run the command again")
+
+
+def _holding(folder: Path, name: TableName, ids: pa.Array[pa.StringScalar]) -> Iterator[Segment]:
+    """Segments in which one of the ids is."""
+    segments = {str(folder / segment.path): segment for segment in read_manifest(folder).segments(name)}
+    if not segments:
+        return
+    files = parquet(map(Path, segments), options=", filename = true")
+    with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
+        connection.register("doomed", pa.table({"id": ids}))
+        query = f"select distinct filename from {files} where {KEYS[name]} in (select id from doomed)"
+        for (path,) in connection.execute(query).fetchall():
+            yield segments[path]
+
+
+def _without(rows: pa.Table, key: str, ids: pa.Array[pa.StringScalar]) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows.column(key), value_set=ids)))

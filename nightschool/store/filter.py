@@ -1,0 +1,84 @@
+"""Filters of ``logs list`` and ``logs export`` -> SQL conditions with their values, and the span of time they touch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nightschool.store.reader import Window
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which exchanges; everything given must hold."""
+
+    workload: str | None = None
+    model: str | None = None
+    """As requested or as served; may be a pattern with ``*``."""
+    status: str | None = None
+    """``429``, ``5xx``, or ``error``: anything but a complete answer with a status below 400."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    window: Window = field(default_factory=Window)
+    where: str | None = None
+    """SQL over the columns of ``exchanges``."""
+
+    def condition(self) -> tuple[str, list[Any]]:
+        """SQL for ``where``, and the values of its question marks."""
+        parts = list(self._parts())
+        values = [value for _, some in parts for value in some]
+        return " and ".join(sql for sql, _ in parts) or "true", values
+
+    def _parts(self) -> Iterator[tuple[str, list[Any]]]:
+        if self.window.since_us is not None:
+            yield "time >= ?", [moment(self.window.since_us)]
+        if self.window.until_us is not None:
+            yield "time < ?", [moment(self.window.until_us)]
+        if self.workload is not None:
+            yield "workload = ?", [self.workload]
+        if self.model is not None:
+            yield "(model_requested glob ? or model_served glob ?)", [self.model, self.model]
+        if self.status is not None:
+            yield _status(self.status)
+        for name, value in self.tags.items():
+            yield "tags[?] = ?", [name, value]
+        if self.where is not None:
+            yield f"({self.where}\n)", []
+
+
+def parse_status(text: str) -> str:
+    """Check a status filter; raises ValueError with a sentence."""
+    if not re.fullmatch(r"[1-5]\d\d|[1-5]xx|error", text):
+        raise ValueError(f"{text!r} is no status: give a number such as 429, a class such as 5xx, or `error`")
+    return text
+
+
+def parse_time(text: str, now: datetime) -> int:
+    """Microseconds of ``7d`` ago (s, m, h, d, w), or of an ISO 8601 time, UTC unless it says otherwise."""
+    if ago := re.fullmatch(r"(\d+)([smhdw])", text):
+        return _microseconds(now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]]))
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: give a span such as 30m or 7d, or a date such as 2026-11-22") from None
+    return _microseconds(given if given.tzinfo else given.replace(tzinfo=UTC))
+
+
+def moment(time_us: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _status(status: str) -> tuple[str, list[Any]]:
+    if status == "error":
+        return "(not complete or error_type is not null or coalesce(status, 500) >= 400)", []
+    if status.endswith("xx"):
+        return "status // 100 = ?", [int(status[0])]
+    return "status = ?", [int(status)]

@@ -1,0 +1,64 @@
+"""Questions, and what happens to damaged files that they stumble over."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from nightschool.record import Record
+from nightschool.store.manifest import Manifest, prepare_folder, publish, read_manifest
+from nightschool.store.quarantine import list_quarantine
+from nightschool.store.query import QueryFailed, ask
+from nightschool.store.schema import EXCHANGES, table_of
+from nightschool.store.segment import seal
+from tests.store.logs import NOON_US
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two segments of 500 rows."""
+    prepare_folder(tmp_path)
+    for part in range(2):
+        numbers = range(500 * part, 500 * part + 500)
+        records = [Record(id=str(n), time_us=NOON_US + n, request=f"{n * 7919}" * 50) for n in numbers]
+        written = seal(tmp_path, "exchanges", table_of("exchanges", records))
+        publish(tmp_path, partial(Manifest.with_segments, table="exchanges", added=written))
+    return tmp_path
+
+
+def read_all(folder: Path) -> int:
+    return len(ask(folder, lambda store: store.execute("select * from exchanges").fetchall()))
+
+
+def test_a_damaged_page_is_found_the_file_set_aside_and_the_rest_is_read(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    segment = read_manifest(folder).segments("exchanges")[0]
+    content = bytearray((folder / segment.path).read_bytes())
+    begin = (
+        pq.read_metadata(folder / segment.path).row_group(0).column(EXCHANGES.names.index("request")).data_page_offset
+    )
+    content[begin + 100 : begin + 200] = bytes(100)
+    (folder / segment.path).write_bytes(content)
+
+    assert read_all(folder) == 500
+
+    assert [path.read_bytes() for path in list_quarantine(folder)] == [content]
+    assert segment.path in caplog.text
+    assert len(read_manifest(folder).segments("exchanges")) == 1
+
+
+@pytest.mark.parametrize("sql", ["selec 1", "select nothing from exchanges", "select 'x'::int", "select error('boom')"])
+def test_a_question_that_cannot_be_answered_costs_no_file(folder: Path, sql: str) -> None:
+    with pytest.raises(QueryFailed):
+        ask(folder, lambda store: store.execute(sql).fetchall())
+
+    assert len(read_manifest(folder).segments("exchanges")) == 2
+
+
+def test_the_engines_words_reach_the_person(folder: Path) -> None:
+    with pytest.raises(QueryFailed, match=r'"nothing" not found(?s:.*)describe exchanges'):
+        ask(folder, lambda store: store.execute("select nothing from exchanges").fetchall())
