@@ -1,0 +1,52 @@
+"""The request's body as it comes from the client.
+
+Held when it is JSON of a bearable size, else passed on piece by piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from proxy.client import Client
+
+
+@dataclass(slots=True)
+class RequestBody:
+    data: bytes
+    """All of it, or the part that has arrived."""
+    more: bool
+    """More is to come, and has to be read from the client."""
+    length: int | None
+    """What ``Content-Length`` says; None for a chunked body."""
+    too_large: bool = False
+    """It is JSON, but larger than what is held: it streams through unread."""
+
+
+async def read_body(client: Client, held_bytes: int) -> RequestBody:
+    """Read the body to its end if it is JSON and at most ``held_bytes`` long, else only its first piece."""
+    length = client.length
+    data, more = await client.read()
+    if not more:
+        return RequestBody(data, False, len(data))
+    if not is_json(client.head.content_type):
+        return RequestBody(data, True, length)
+    if length is not None and length > held_bytes:
+        return RequestBody(data, True, length, too_large=True)
+    chunks, size = [data], len(data)
+    while more and size <= held_bytes:
+        data, more = await client.read()
+        chunks.append(data)
+        size += len(data)
+    if more:
+        return RequestBody(b"".join(chunks), True, length, too_large=True)
+    return RequestBody(b"".join(chunks), False, size)
+
+
+def is_json(content_type: bytes) -> bool:
+    """Also true for a request that does not say what it is."""
+    return not content_type or b"json" in content_type
+
+
+def is_text(content_type: bytes) -> bool:
+    """An answer that can be recorded; audio, images and files are recorded as metadata."""
+    return is_json(content_type) or content_type.startswith(b"text/")

@@ -1,0 +1,101 @@
+"""The door to the API: reads a request, decides who answers, and sees it through.
+
+This is the hot path: nothing here builds a framework's request or response.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from proxy.answers import answer_json, error_object
+from proxy.body import RequestBody, is_json, read_body
+from proxy.client import Client, ClientLeft
+from proxy.entry import Entry
+from proxy.exchange import Exchange
+from proxy.facts import RequestFacts
+from proxy.ids import Ids
+from proxy.paths import ApiPath, api_path, climbs
+from proxy.request_head import RequestHead
+from proxy.runtime import Runtime
+from proxy.upstream import UpstreamPool
+
+LOOK_EVERY_S = 0.1
+
+log = logging.getLogger("nightschool.front")
+
+
+class Front:
+    """Answers clients; ``runtime`` may be replaced at any time, requests under way keep the one they began with."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._retired: list[UpstreamPool] = []
+        self._ids = Ids()
+
+    def take_over(self, runtime: Runtime) -> None:
+        """Put ``runtime`` in force; pools that it does not share are closed as their last request ends."""
+        kept = set(map(id, runtime.upstreams.values()))
+        gone = [pool for pool in self.runtime.upstreams.values() if id(pool) not in kept]
+        for pool in gone:
+            pool.close()
+        self._retired += gone
+        self.runtime = runtime
+
+    async def answer(self, client: Client) -> None:
+        """See one request through; raises nothing but cancellation."""
+        try:
+            await self._forward(client)
+        except ClientLeft:
+            pass  # before its request was here: there is nobody to answer and nothing to record
+        except Exception:
+            log.exception("proxy_fault path=%s", client.raw_path.decode("latin-1"))
+            fault = error_object("nightschool: the proxy failed; its log says why", "proxy_fault", code="proxy_fault")
+            if not client.started:
+                answer_json(client, 500, fault)
+
+    async def _forward(self, client: Client) -> None:
+        started = time.perf_counter()
+        time_us = time.time_ns() // 1000
+        runtime, head = self.runtime, client.head
+        if head.control_fault is not None:
+            self._refuse(client, str(head.control_fault), param=head.control_fault.header)
+            return
+        if climbs(client.raw_path):
+            self._refuse(client, "the path climbs out of the API with '.' segments", param="path")
+            return
+        body = await read_body(client, runtime.config.limits.request_body_bytes)
+        received = time.perf_counter()
+        path = api_path(client.raw_path)
+        facts = _facts(path, head, body)
+        route = runtime.routing.route(facts, head.control)
+        entry = Entry(
+            runtime, exchange_id=self._ids.next(time_us), time_us=time_us, started=started, head=head, route=route
+        )
+        await Exchange(
+            runtime, entry, client=client, path=path, facts=facts, body=body, route=route, received=received
+        ).run()
+
+    def _refuse(self, client: Client, problem: str, *, param: str) -> None:
+        self.runtime.metrics.count("nightschool_refused", "400")
+        answer_json(client, 400, error_object(f"nightschool: {problem}", "invalid_request_error", param=param))
+
+    async def look_after(self) -> None:
+        """Runs beside the requests: ends what has been silent for too long."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._retired = [pool for pool in self._retired if pool.open_connections]
+            for pool in (*self.runtime.upstreams.values(), *self._retired):
+                pool.look_at_clocks()
+
+
+def _facts(path: ApiPath, head: RequestHead, body: RequestBody) -> RequestFacts:
+    readable = not body.more and is_json(head.content_type) and b"content-encoding" not in head.by_name
+    return RequestFacts(
+        path.endpoint,
+        head.by_name,
+        body.data if readable else b"",
+        header_tags=head.control.tags,
+        deployment=path.deployment,
+    )

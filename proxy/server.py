@@ -1,0 +1,133 @@
+"""uvicorn, as the proxy runs it: the API in front of its ASGI application, nothing added to answers.
+
+What is not HTTP is refused in OpenAI's shape. llhttp decides: two lengths, a length with chunks, folded headers never
+get through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from proxy.answers import error_object
+from proxy.client import Client
+from proxy.paths import API_PREFIXES
+from proxy.request_head import RequestHead
+
+MAX_HEAD_BYTES = 64 * 1024
+KEEP_ALIVE_S = 75
+BACKLOG = 4096
+
+Answer = Callable[[Client], Awaitable[None]]
+
+
+class FrontProtocol(HttpToolsProtocol):
+    """Requests under the API base go to ``answer``, all others to the ASGI application, as uvicorn does it."""
+
+    def __init__(self, answer: Answer, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._answer = answer
+        self._in_head = False
+        self._head_bytes = 0
+        self._length: int | None = None
+        self._hosts = 0
+        self._head: RequestHead | None = None
+        """Of the request before: mostly the same."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large", f"more than {MAX_HEAD_BYTES} bytes of headers")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = self._hosts = 0
+        self._length = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer, which HTTP/1.1 allows a proxy to drop
+        name = name.lower()
+        if name == b"content-length":
+            self._length = int(value)
+            return
+        if name == b"host":
+            self._hosts += 1
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0") or self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
+            raise ValueError("RFC 9112 section 3.2: exactly one Host, and a version")  # becomes a 400
+        if not self.url.startswith(API_PREFIXES):
+            if self._length is not None:
+                self.headers.append((b"content-length", b"%d" % self._length))
+            self.expect_100_continue = any(h == b"expect" and v.lower() == b"100-continue" for h, v in self.headers)
+            super().on_headers_complete()
+            return
+        if self._head is None or self._head.headers != self.headers:
+            self._head = RequestHead(self.headers)
+        raw_path, _, query = self.url.partition(b"?")
+        modern = version == "1.1"
+        client = Client(
+            self,
+            self._answer,
+            method=self.parser.get_method(),
+            raw_path=raw_path,
+            query=query,
+            head=self._head,
+            length=self._length,
+            keep_alive=modern and self.parser.should_keep_alive(),
+            knows_chunks=modern,
+        )
+        before: Any = self.cycle
+        self.cycle = client  # type: ignore[assignment]
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(b"400 Bad Request", msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The upgrade is ignored, as RFC 9110 section 7.8 allows; the request is answered as plain HTTP."""
+
+    def _refuse(self, status: bytes, problem: str) -> None:
+        body = error_object(f"nightschool: {problem}", "invalid_request_error")
+        self.transport.write(
+            b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
+            % (status, len(body), body)
+        )
+        self.transport.close()
+
+
+def build_server(answer: Answer, application: Any, drain_s: float) -> uvicorn.Server:
+    """A server for the sockets that ``serve`` is given; told to stop, it gives running requests ``drain_s`` to end."""
+    protocol: Any = partial(FrontProtocol, answer)
+    config = uvicorn.Config(
+        application,
+        http=protocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=math.ceil(drain_s),
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,49 @@
+"""The rest of a request's body, passed on as the client sends it while the answer is listened for.
+
+An upstream may answer before it has everything (413, 401); what the client still sends then goes nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from nightschool.errors import UpstreamError
+from proxy.client import Client, ClientLeft
+from proxy.connection import Connection
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` in chunked framing (RFC 9112 section 7.1); empty data would end the body, so it becomes nothing."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+async def upload(connection: Connection, client: Client, *, chunked: bool) -> None:
+    """Returns when the body is complete or the upstream has answered; a client that leaves fails the connection."""
+    loop = asyncio.get_running_loop()
+    pump = loop.create_task(_pump(connection, client, chunked=chunked))
+    answer = loop.create_task(connection.head())
+    try:
+        await asyncio.wait((pump, answer), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not pump.done():
+            connection.spoil()
+        pump.cancel()
+        answer.cancel()
+        await asyncio.gather(pump, answer, return_exceptions=True)
+
+
+async def _pump(connection: Connection, client: Client, *, chunked: bool) -> None:
+    more = True
+    try:
+        while more:
+            connection.await_client()
+            data, more = await client.read()
+            if data:
+                await connection.upload(chunk(data) if chunked else data)
+        if chunked:
+            await connection.upload(b"0\r\n\r\n")
+        connection.uploaded()
+    except ClientLeft as error:
+        connection.fail(error)
+    except UpstreamError:
+        return  # whoever waits for the head is told

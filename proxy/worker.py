@@ -1,0 +1,170 @@
+"""One worker process: the event loop that answers, its journal, and an eye on the configuration file.
+
+Started by the supervisor, which hands it a listening socket and two pipes: one it writes to when it is ready, and one
+that is closed when it should stop, which the death of the supervisor does too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import uvloop
+
+from nightschool.config import Config, load_config, restart_needed, warnings
+from nightschool.errors import ConfigError, NightschoolError
+from proxy.application import build_application
+from proxy.callers import Callers, caller_secret
+from proxy.front import Front
+from proxy.journal import Journal
+from proxy.logs import configure_logging
+from proxy.metrics import Metrics
+from proxy.runtime import Runtime, journal_settings, log_header
+from proxy.server import build_server
+
+RELOAD_EVERY_S = 1.0
+END_WITHIN_S = 2.0
+
+log = logging.getLogger("nightschool.worker")
+
+
+class Worker:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, config_path: Path, config: Config, metrics_folder: Path | None = None) -> None:
+        self._config_path = config_path
+        self._seen = _version(config_path)
+        self.journal = Journal(
+            config.data / "wal",
+            lambda: log_header(self.front.runtime.config, f"worker-{os.getpid()}"),
+            journal_settings(config),
+        )
+        self.metrics = Metrics(metrics_folder)
+        self.callers = Callers(caller_secret(config.data))
+        runtime = Runtime(config, journal=self.journal, callers=self.callers, metrics=self.metrics)
+        application = build_application(self.journal, self.metrics, draining=lambda: self.server.should_exit)
+        self.front = Front(runtime)
+        self.server = build_server(self.front.answer, application, config.drain_s)
+
+    async def run(self, listener: socket.socket, *, ready_fd: int, stop_fd: int) -> None:
+        """Serve until told to stop; then end what is running and leave nothing unwritten."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(stop_fd, self._stop, stop_fd)
+        self.journal.start()
+        beside = [
+            loop.create_task(self.front.look_after()),
+            loop.create_task(self._follow_config()),
+            loop.create_task(self._say_ready(ready_fd)),
+        ]
+        for task in beside:
+            task.add_done_callback(_fault_is_fatal)
+        await self.server.serve(sockets=[listener])
+        await self._ended()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await self.journal.close()
+        log.info("worker_stopped pid=%d", os.getpid())
+
+    async def _ended(self) -> None:
+        """Requests that the server has cancelled still write how they ended."""
+        deadline = time.monotonic() + END_WITHIN_S
+        while self.metrics.open_requests and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    def _stop(self, stop_fd: int) -> None:
+        asyncio.get_running_loop().remove_reader(stop_fd)
+        self.server.should_exit = True
+
+    async def _say_ready(self, ready_fd: int) -> None:
+        while not self.server.started:
+            await asyncio.sleep(0.005)
+        with contextlib.suppress(BrokenPipeError):  # nobody waits for a worker that replaces another
+            os.write(ready_fd, b"ready\n")
+        os.close(ready_fd)
+
+    async def _follow_config(self) -> None:
+        """Take over a changed file; a bad one is refused and the one before stays in force."""
+        while True:
+            await asyncio.sleep(RELOAD_EVERY_S)
+            self.metrics.publish(self.journal.state)
+            version = _version(self._config_path)
+            if version is None or version == self._seen:
+                continue
+            self._seen = version
+            try:
+                config = await asyncio.to_thread(load_config, self._config_path, os.environ)
+            except ConfigError as error:
+                self.metrics.count("nightschool_config_reloads", "refused")
+                log.error(
+                    "config_refused path=%s; the configuration before stays in force\n%s", self._config_path, error
+                )
+                continue
+            self._take_over(config)
+
+    def _take_over(self, config: Config) -> None:
+        before = self.front.runtime
+        self.front.take_over(
+            Runtime(config, journal=self.journal, callers=self.callers, metrics=self.metrics, before=before)
+        )
+        self.journal.settings = journal_settings(config)
+        self.journal.rotate()  # the next log begins with the new prices
+        self.metrics.count("nightschool_config_reloads", "taken_over")
+        for caution in warnings(config):
+            log.warning("config_caution %s", caution)
+        for key in restart_needed(before.config, config):
+            log.warning("config_needs_restart key=%s; it changes when the proxy is started anew", key)
+        log.info("config_reloaded path=%s", self._config_path)
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """Changes whenever the file does; None while an editor has it moved away."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _fault_is_fatal(task: asyncio.Task[None]) -> None:
+    """Without its companions a worker would seem to work; better it dies and is replaced."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("worker_fault", exc_info=error)
+        os._exit(70)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", type=Path, required=True)
+    for name in ("--listen-fd", "--ready-fd", "--stop-fd"):
+        parser.add_argument(name, type=int, required=True)
+    parser.add_argument("--metrics-folder", type=Path)
+    arguments = parser.parse_args()
+    configure_logging()
+    # The server restores these when it ends; a second signal must not kill what is being written.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    try:
+        worker = Worker(arguments.config, load_config(arguments.config, os.environ), arguments.metrics_folder)
+    except (NightschoolError, OSError) as error:
+        sys.exit(f"nightschool: {error}")
+    # What is alive now lives for ever; young garbage is mostly freed by reference counts.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    uvloop.run(
+        worker.run(socket.socket(fileno=arguments.listen_fd), ready_fd=arguments.ready_fd, stop_fd=arguments.stop_fd)
+    )
+
+
+if __name__ == "__main__":
+    main()
