@@ -1,0 +1,1 @@
+"""store -> labels, dataset -> adapter: what is learned from recorded traffic, and how."""

@@ -1,0 +1,1 @@
+"""Corrected answers: a file that a person edits <-> the table ``labels``."""
