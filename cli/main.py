@@ -1,0 +1,71 @@
+"""The `nightschool` command: its commands, and the one place where our errors become an exit code.
+
+Modules that take long to import are imported inside the command that needs them: `nightschool --help` is for people.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cli.config import check, init, schema
+from cli.dataset import dataset_app
+from cli.doctor import doctor
+from cli.labels import labels_app
+from cli.logs import logs_app
+from cli.proxy import proxy
+from cli.sql import sql
+from cli.status import status
+from cli.workloads import workloads
+from cli.worth import worth
+from nightschool.errors import NightschoolError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Exit codes: 0 done, 1 a problem that is explained, 2 usage, 130 Ctrl-C."""
+    try:
+        build_app()(arguments)
+    except NightschoolError as error:
+        print(f"nightschool: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def build_app() -> typer.Typer:
+    """All commands, in the order in which a person needs them."""
+    app = typer.Typer(
+        name="nightschool",
+        help="Record an application's LLM traffic, and teach a small model from it. Begin with `nightschool init`.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,  # they print the values of variables, and ours hold keys
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for command in (init, check, schema, doctor, proxy):
+        app.command()(command)
+    app.add_typer(logs_app, name="logs")
+    app.add_typer(labels_app, name="labels")
+    app.add_typer(dataset_app, name="dataset")
+    app.command()(sql)
+    app.command()(status)
+    app.command()(workloads)
+    app.command()(worth)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"nightschool {version('nightschool')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""

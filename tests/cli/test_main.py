@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cli.main import build_app
+from tests.cli.command import Command
+
+HEAVY = ("duckdb", "pyarrow", "pydantic", "httpx", "fastapi", "uvicorn", "yaml")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from cli.main import main\n"
+        "try: main(['--help'])\n"
+        f"except SystemExit: print('loaded:', [m for m in {HEAVY} if m in sys.modules])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_the_version_is_that_of_the_package(nightschool: Command) -> None:
+    assert nightschool("--version").out == f"nightschool {version('nightschool')}\n"
+
+
+@pytest.mark.parametrize("arguments", [["chek"], ["check", "--nonsense"], ["--config"]])
+def test_wrong_usage_exits_with_2(nightschool: Command, arguments: list[str]) -> None:
+    result = nightschool(*arguments)
+
+    assert result.code == 2
+    assert "Usage:" in result.err
+
+
+def test_a_problem_is_explained_without_a_traceback_and_exits_with_1(nightschool: Command) -> None:
+    result = nightschool("check")
+
+    assert result == (
+        1,
+        "",
+        "nightschool: nightschool.yaml cannot be read: No such file or directory\n"
+        "  try: `nightschool init` writes a first one; --config FILE names another\n",
+    )
+
+
+COMMANDS = [
+    command.name or command.callback.__name__ for command in build_app().registered_commands if command.callback
+]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_takes_a_configuration_and_shows_an_example(nightschool: Command, name: str) -> None:
+    text = nightschool(name, "--help").out
+
+    assert "--config" in text
+    assert "Example" in text
+
+
+def test_a_key_that_is_interrupted_exits_with_130(tmp_path: Path) -> None:
+    code = (
+        "import signal, typer, cli.main\n"
+        "def interrupted(): signal.raise_signal(signal.SIGINT)\n"
+        "app = cli.main.build_app()\n"
+        "app.command('interrupted')(interrupted)\n"
+        "app(['interrupted'])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path, check=False)
+
+    assert ended.returncode == 130
