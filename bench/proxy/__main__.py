@@ -1,0 +1,98 @@
+"""The command: starts everything, measures, prints the table, writes `bench/.work/proxy.json`, and ends all it
+started."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.proxy import table
+from bench.proxy.failure import BenchFailure
+from bench.proxy.figures import figures
+from bench.proxy.run import PARTS, Plan, measure_all
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "bench" / ".work"
+
+
+def parse(arguments: list[str] | None = None) -> Plan:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.proxy", description="nightschool beside nginx and LiteLLM, in one run"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load in each round (default 4)")
+    parser.add_argument(
+        "--quick", action="store_true", help="about a minute: one short round, memory over 30 000 exchanges"
+    )
+    parser.add_argument("--skip", action="append", default=[], choices=["nginx", "litellm"], help="leave a peer out")
+    parser.add_argument("--only", action="append", default=[], choices=PARTS, help="measure this part alone")
+    given = parser.parse_args(arguments)
+    skip, parts = frozenset(given.skip), frozenset(given.only or PARTS)
+    if given.quick:
+        return Plan(rounds=1, seconds=2.0, memory_steps=3, stream_gap_ms=100, scaling_rounds=1, skip=skip, parts=parts)
+    return Plan(
+        rounds=given.rounds,
+        seconds=given.seconds,
+        memory_steps=10,
+        stream_gap_ms=250,
+        scaling_rounds=3,
+        skip=skip,
+        parts=parts,
+    )
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Two benches on one machine would measure each other."""
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchFailure("another run of this bench is under way; wait for its end") from None
+        yield
+
+
+def main() -> int:
+    """0: measured; whether the targets are met stands in the table. 1: something could not be measured."""
+    plan = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds the stack, as Ctrl-C does
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand streams are four thousand sockets
+    folder = WORK / "proxy"
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(alone(WORK / "proxy.lock"))
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            results = measure_all(stack, plan, folder=folder, root=ROOT)
+    except BenchFailure as failure:
+        print(f"bench: {failure}\nlogs: {folder.relative_to(ROOT)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
+    shown = list(figures(results))
+    print(f"\n{table.heading(results)}\n\n{table.render(shown)}")
+    for name, why in results.missing.items():
+        print(f"{name}: {why}")
+    written = WORK / "proxy.json"
+    document = {"figures": shown, "results": results}
+    written.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1))
+    print(f"written to {written.relative_to(ROOT)}")
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What is measured: something that answers on a port, and the processes whose CPU time that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bench.proxy import process, traffic
+from bench.proxy.load import Job
+from bench.proxy.probe import Bodies
+
+DIRECT, NGINX, NIGHTSCHOOL, LITELLM = "direct", "nginx", "nightschool", "LiteLLM"
+
+
+def _at_once() -> None:
+    """Nothing goes on after the last answer."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A proxy that runs, or the upstream itself (no workers)."""
+
+    name: str
+    version: str
+    port: int
+    bodies: Bodies
+    """What it answers, learned and checked once."""
+    workers: tuple[int, ...] = ()
+    """Processes that forward; the sum of their CPU time is the peer's figure."""
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """Other processes of the peer by what they do; their CPU time is told apart."""
+    dated: bool = False
+    """It puts the time into its answers; all else must be the same in each."""
+    rest: Callable[[], None] = _at_once
+    """Waits until nothing of the peer runs any more for now."""
+    settle: Callable[[], None] = _at_once
+    """Waits until everything that goes on after the last answer has been done."""
+
+    def job(
+        self, *, stream: bool, connections: int, seconds: float = 1e9, exchanges: int | None = None, ramp_s: float = 0.0
+    ) -> Job:
+        """The load for this peer."""
+        limits = {"exchanges": exchanges} if exchanges is not None else {}
+        return Job(
+            port=self.port,
+            requests=traffic.requests(self.port, stream=stream),
+            answer=self.bodies.stream if stream else self.bodies.plain,
+            stream=stream,
+            dated=self.dated,
+            connections=connections,
+            seconds=seconds,
+            ramp_s=ramp_s,
+            **limits,
+        )
+
+    def worker_cpu_s(self) -> float:
+        """CPU time the workers have used since they began."""
+        return sum(process.cpu_s(pid) for pid in self.workers)
+
+    def beside_cpu_s(self) -> dict[str, float]:
+        """The same for the others, each by what it does."""
+        return {role: process.cpu_s(pid) for role, pid in self.beside.items()}
