@@ -5,7 +5,8 @@ Held when it is JSON of a bearable size, else passed on piece by piece.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from proxy.client import Client
 
@@ -20,6 +21,8 @@ class RequestBody:
     """What ``Content-Length`` says; None for a chunked body."""
     too_large: bool = False
     """It is JSON, but larger than what is held: it streams through unread."""
+    ahead: deque[bytes] = field(default_factory=deque)
+    """What was read after ``data`` before it proved too large; joining it would hold it twice."""
 
 
 async def read_body(client: Client, held_bytes: int) -> RequestBody:
@@ -38,7 +41,7 @@ async def read_body(client: Client, held_bytes: int) -> RequestBody:
         chunks.append(data)
         size += len(data)
     if more:
-        return RequestBody(b"".join(chunks), True, length, too_large=True)
+        return RequestBody(chunks[0], True, length, too_large=True, ahead=deque(chunks[1:]))
     return RequestBody(b"".join(chunks), False, size)
 
 

@@ -202,7 +202,7 @@ class Exchange:
         # Written while the upstream is at work: it costs the client nothing.
         self._entry.begin(self._facts, body, method=client.method)
         if body.more:
-            await upload(connection, client, chunked=length is None)
+            await upload(connection, client, body.ahead, chunked=length is None)
         answer = await connection.head()
         self._received = connection.last_byte_at
         return answer

@@ -6,6 +6,7 @@ An upstream may answer before it has everything (413, 401); what the client stil
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from nightschool.errors import UpstreamError
 from proxy.client import Client, ClientLeft
@@ -17,10 +18,13 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
-async def upload(connection: Connection, client: Client, *, chunked: bool) -> None:
-    """Returns when the body is complete or the upstream has answered; a client that leaves fails the connection."""
+async def upload(connection: Connection, client: Client, ahead: deque[bytes], *, chunked: bool) -> None:
+    """Send what was read ahead, then what is still to come.
+
+    Returns when the body is complete or the upstream has answered; a client that leaves fails the connection.
+    """
     loop = asyncio.get_running_loop()
-    pump = loop.create_task(_pump(connection, client, chunked=chunked))
+    pump = loop.create_task(_pump(connection, client, ahead, chunked=chunked))
     answer = loop.create_task(connection.head())
     try:
         await asyncio.wait((pump, answer), return_when=asyncio.FIRST_COMPLETED)
@@ -32,9 +36,12 @@ async def upload(connection: Connection, client: Client, *, chunked: bool) -> No
         await asyncio.gather(pump, answer, return_exceptions=True)
 
 
-async def _pump(connection: Connection, client: Client, *, chunked: bool) -> None:
+async def _pump(connection: Connection, client: Client, ahead: deque[bytes], *, chunked: bool) -> None:
     more = True
     try:
+        while ahead:
+            data = ahead.popleft()
+            await connection.upload(chunk(data) if chunked else data)
         while more:
             connection.await_client()
             data, more = await client.read()
