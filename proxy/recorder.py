@@ -107,13 +107,13 @@ class Recorder:
     def run(self) -> int:
         """Work until it is time to stop, then once more; returns the exit code."""
         wait_s = 0.0
-        while not self._stop.wait(wait_s):
-            if not self._still_ours():
-                log.error("recorder_lock_deleted; another recorder may hold the folder now, so this one ends")
-                return 1
+        while not (stopping := self._stop.wait(wait_s)) and self._still_ours():
             wait_s = self._guarded(self._turn)
-        self._guarded(self._last_pass)
-        return 0
+        if stopping and self._still_ours():
+            self._guarded(self._last_pass)
+            return 0
+        log.error("recorder_lock_deleted; another recorder may hold the folder now, so this one ends")
+        return 1
 
     def run_once(self) -> int:
         """Absorb what is finished; returns the exit code."""

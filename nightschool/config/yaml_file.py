@@ -222,6 +222,8 @@ class _Composer:
         if "\t" in line[: len(line) - len(line.lstrip())]:
             return self._broken(mark.line + 1, 1, "a tab in the indentation; YAML wants spaces")
         said = [getattr(error, "context", None), getattr(error, "problem", None)]
+        if any(part and "nesting depth" in part for part in said):  # PyYAML looks ahead, and stops before we do
+            return self._broken(mark.line + 1, mark.column + 1, f"is nested more than {MAX_DEPTH} deep")
         return self._broken(mark.line + 1, mark.column + 1, f"is not YAML: {', '.join(filter(None, said))}")
 
 

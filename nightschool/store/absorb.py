@@ -17,7 +17,7 @@ import msgspec
 from nightschool.store.durable import sync_folder
 from nightschool.store.lock import lock_at_once
 from nightschool.store.log import FOLDER, LogReader, LogUnreadable, is_finished, list_logs
-from nightschool.store.manifest import Manifest, publish, read_manifest
+from nightschool.store.manifest import Manifest, prepare_folder, publish, read_manifest
 from nightschool.store.quarantine import keep_rest
 from nightschool.store.sealer import Sealer
 
@@ -35,8 +35,12 @@ class Absorbed:
 
 
 def absorb(folder: Path, logs: Iterable[Path], *, batch_bytes: int = BATCH_BYTES) -> Absorbed:
-    """Move the rows of finished logs into the tables and delete the logs. One process at a time: the recorder."""
+    """Move the rows of finished logs into the tables and delete the logs. One process at a time: the recorder.
+
+    A folder that somebody has deleted, and a proxy made anew for its log, becomes a store again first.
+    """
     result = Absorbed()
+    prepare_folder(folder)
     for batch in _batches(logs, batch_bytes):
         while batch:
             try:

@@ -92,11 +92,15 @@ def test_a_key_that_stands_twice_is_named_with_both_lines(tmp_path: Path) -> Non
         ("a: &x {b: 1}\nc:\n  <<: *x\n", "3:3: is a merge key, which YAML 1.2 does not have; write the keys out"),
         (b"a: 1\nb: \xff\n", "2: is not UTF-8; save the file as UTF-8"),
         (b"a: 1\nb: \x07\n", r"2: holds the control character '\x07'; remove it"),
-        ("a: " + "[" * 5000, "1:36: is nested more than 32 deep"),
+        ("a: " + "[" * 500, "1:36: is nested more than 32 deep"),
     ],
 )
 def test_what_is_not_our_yaml_is_refused_at_its_place(tmp_path: Path, text: str | bytes, expected: str) -> None:
     assert fault(tmp_path, text) == expected
+
+
+def test_what_no_parser_would_follow_is_refused_as_too_deep(tmp_path: Path) -> None:
+    assert fault(tmp_path, "a: " + "[" * 5000).endswith(": is nested more than 32 deep")
 
 
 def test_tags_are_refused(tmp_path: Path) -> None:

@@ -140,6 +140,22 @@ def test_when_its_lock_is_deleted_it_makes_way(data: Path, start: Start) -> None
     assert "recorder_lock_deleted" in log_of(data)
 
 
+def test_when_its_lock_is_deleted_it_makes_way_even_if_it_is_told_to_stop_before_it_notices(
+    data: Path, start: Start
+) -> None:
+    recorder = start()
+    wait_for_log(data, "recorder_started")
+    recorder.send_signal(signal.SIGSTOP)
+    shutil.rmtree(data)
+    write_log(data, [exchange(NOON_US)])
+    recorder.send_signal(signal.SIGTERM)
+
+    recorder.send_signal(signal.SIGCONT)
+
+    assert recorder.wait(30) == 1
+    assert ids(data) == [text_id(NOON_US)]
+
+
 def test_a_damaged_manifest_is_shouted_and_nothing_is_touched(data: Path, start: Start) -> None:
     path = write_log(data, [exchange(NOON_US)])
     os.utime(path, (0, 0))

@@ -143,3 +143,11 @@ def test_somebody_else_may_absorb_only_where_no_recorder_does(folder: Path) -> N
     assert absorb_now(folder)
     assert rows(folder, "select count(*) from exchanges") == [(1,)]
     assert not path.exists()
+
+
+def test_a_folder_whose_manifest_was_deleted_with_it_is_a_store_again_before_anything_is_sealed(tmp_path: Path) -> None:
+    path = write_log(tmp_path, [exchange(NOON_US)])
+
+    absorb(tmp_path, [path])
+
+    assert ids(tmp_path) == [text_id(NOON_US)]
