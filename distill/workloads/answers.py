@@ -51,7 +51,7 @@ def read_answer(response: str | None) -> Answer | None:
     choices, output = document.get("choices"), document.get("output")
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
         message = choices[0].get("message")
-        return _chat(message) if isinstance(message, dict) else _completion(choices[0])
+        return read_message(message) if isinstance(message, dict) else _completion(choices[0])
     return _responses(output) if isinstance(output, list) else None
 
 
@@ -79,7 +79,8 @@ def labels(answers: Sequence[Answer]) -> Counter[str] | None:
     return found if closed else None
 
 
-def _chat(message: dict[str, Any]) -> Answer | None:
+def read_message(message: dict[str, Any]) -> Answer | None:
+    """What an assistant message of the wire says; None if nothing."""
     calls = message.get("tool_calls")
     found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     if isinstance(old := message.get("function_call"), dict):
