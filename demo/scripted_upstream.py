@@ -20,27 +20,41 @@ import itertools
 import ssl
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from demo.upstream.behaviour import Behaviour, Fault, named
 from demo.upstream.connection import Connection
 from demo.upstream.seen import Seen
 from demo.upstream.send import Headers, send
 
+Answer = Callable[[dict[str, Any]], Behaviour | None]
+"""How to answer a request whose body is a JSON object; None for as any other."""
+
 
 class ScriptedUpstream:
-    """A server on ``127.0.0.1``. A behaviour comes from the script, the header, the model's name, or is ``default``."""
+    """A server on ``127.0.0.1``.
 
-    def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None, default: Behaviour | None = None) -> None:
+    A behaviour comes from the script, the header, the model's name, or ``answer``; else it is ``default``.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        default: Behaviour | None = None,
+        answer: Answer | None = None,
+    ) -> None:
         self.seen: list[Seen] = []
         self.connections = 0
         """How many were opened so far."""
         self._port = port
         self._tls = tls
         self._default = default or Behaviour()
+        self._by_request = answer
         self._script: deque[Behaviour] = deque()
         self._live: set[Connection] = set()
         self._request_ids = itertools.count(1)
@@ -132,12 +146,12 @@ class ScriptedUpstream:
             await self._released.wait()
             connection.transport.resume_reading()
         await connection.body(seen)
-        behaviour = scripted or self._by_model(seen) or self._default
+        behaviour = scripted or self._by_body(seen) or self._default
         if behaviour.encoding not in (seen.header("accept-encoding") or ""):
             return replace(behaviour, encoding="")
         return behaviour
 
-    def _by_model(self, seen: Seen) -> Behaviour | None:
+    def _by_body(self, seen: Seen) -> Behaviour | None:
         """An Azure deployment counts as a model."""
         _, _, deployment = seen.path.partition("/deployments/")
         if deployment:
@@ -146,7 +160,10 @@ class ScriptedUpstream:
             body = seen.json()
         except (ValueError, RecursionError):
             return None
-        return named(body["model"]) if isinstance(body, dict) and isinstance(body.get("model"), str) else None
+        if not isinstance(body, dict):
+            return None
+        by_model = named(body["model"]) if isinstance(body.get("model"), str) else None
+        return by_model or (self._by_request(body) if self._by_request else None)
 
     def _headers(self) -> Headers:
         """As api.openai.com sends them, with an id that is new for every answer."""
@@ -164,10 +181,10 @@ class ScriptedUpstream:
 
 @contextlib.contextmanager
 def upstream_in_thread(
-    *, tls: ssl.SSLContext | None = None, default: Behaviour | None = None
+    *, tls: ssl.SSLContext | None = None, default: Behaviour | None = None, answer: Answer | None = None
 ) -> Iterator[ScriptedUpstream]:
     """A scripted upstream in an event loop and a thread of its own."""
-    upstream = ScriptedUpstream(tls=tls, default=default)
+    upstream = ScriptedUpstream(tls=tls, default=default, answer=answer)
     started = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
