@@ -1,0 +1,68 @@
+"""Evidence by betting: how much richer somebody got who bet that a mean is greater than some value.
+
+Against H0: E[d] <= m, one bets a share of one's money on every d from [-1, 1]: the money is multiplied by
+1 + bet · (d - m). While H0 holds, no bet makes money grow in expectation; so a fortune of 1/a, at any time one cares to
+look, happens with a probability of at most a (Ville). The money is spread evenly over ``BETS`` bets of fixed size, from
+cautious to bold (Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", 2024). Since no bet
+depends on earlier rows, the fortune after n rows is the same in whatever order they came.
+"""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+BETS = 30
+_BOLDNESS = (np.arange(BETS) + 0.5) / BETS
+"""Of the greatest bet that cannot lose more than there is."""
+_MOST = 690.0
+"""e to this is still a number."""
+_STEPS = 60
+
+Differences = NDArray[np.float64]
+
+
+def log_fortune(differences: Differences, mean: float) -> float:
+    """The logarithm of what a fortune of 1 has become, by betting on means above ``mean``."""
+    return float(log_fortunes(differences, mean)[-1]) if len(differences) else 0.0
+
+
+def log_fortunes(differences: Differences, mean: float) -> Differences:
+    """The same after each row."""
+    bets = _BOLDNESS / (1 + mean)
+    grown = np.log1p(np.outer(differences - mean, bets)).cumsum(axis=0)  # rows, bets
+    greatest = grown.max(axis=1)
+    logarithms: Differences = greatest + np.log(np.exp(grown - greatest[:, None]).mean(axis=1))
+    return logarithms
+
+
+def fortune(logarithm: float) -> float:
+    """The evidence itself, which may be beyond what a number holds."""
+    return exp(min(logarithm, _MOST))
+
+
+def growth(differences: Differences, mean: float) -> float:
+    """What the best of the bets gains per row, in logarithms; less than 0 if all lose."""
+    bets = _BOLDNESS / (1 + mean)
+    return float(np.log1p(np.outer(differences - mean, bets)).mean(axis=0).max()) if len(differences) else 0.0
+
+
+def interval(differences: Differences, risk: float) -> tuple[float, float]:
+    """All means that the bets in either direction have not refuted: right at all times at once, but for ``risk``."""
+    if not len(differences):
+        return -1.0, 1.0
+    return lower_bound(differences, risk / 2), -lower_bound(-differences, risk / 2)
+
+
+def lower_bound(differences: Differences, risk: float) -> float:
+    """The greatest mean that is refuted as too small. What refutes one refutes all below it: halve the rest."""
+    refuted, standing = -1.0, float(differences.mean())
+    for _ in range(_STEPS):
+        middle = (refuted + standing) / 2
+        if middle > -1 and log_fortune(differences, middle) >= log(1 / risk):
+            refuted = middle
+        else:
+            standing = middle
+    return refuted
