@@ -1,0 +1,67 @@
+"""The section about what a student must show before it may answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nightschool.config.section import Section
+from nightschool.config.values import Count
+
+Points = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+"""A difference of two scores or shares."""
+
+
+class SliceRules(Section):
+    """What holds a student back that fails at one kind of question."""
+
+    worst: Annotated[float, Field(gt=0, le=1, strict=True, allow_inf_nan=False)] = 0.1
+    """Loss of score that must be excluded for every slice."""
+
+    min_rows: Annotated[int, Field(ge=20, strict=True)] = 100
+    """Test groups; a slice with fewer is shown, and decides nothing."""
+
+
+class GuardRules(Section):
+    """Limits beside the score, each held to only where both numbers were measured."""
+
+    schema_validity: Points | None = 0.01
+    """How far the share of valid answers may lie below the teacher's; null is no limit."""
+
+    refusals: Points | None = 0.01
+    """How far the share of refusals may lie above the teacher's; null is no limit."""
+
+    p95_latency_ms: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = None
+    """Longest time in milliseconds that 95 % of answers may take. Left out, there is no limit."""
+
+    cost_ratio: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = 1.0
+    """Greatest cost, as a multiple of the teacher's; null is no limit."""
+
+
+class Promote(Section):
+    """What a student must show before it may answer."""
+
+    criterion: Literal["parity", "beat"] = "parity"
+    """`parity`: shown to lose no more than `margin`. `beat`: shown to be better; needs labels, or a judge."""
+
+    margin: Annotated[float, Field(gt=0, le=0.5, strict=True, allow_inf_nan=False)] = 0.03
+    """Loss of mean score that you tolerate, of 1."""
+
+    alpha: Annotated[float, Field(gt=0, le=0.5, strict=True, allow_inf_nan=False)] = 0.05
+    """Greatest probability that any of `nights` decisions promotes a student that is worse than you tolerate."""
+
+    nights: Count = 30
+    """Decisions that share `alpha`: any so many in a row."""
+
+    min_rows: Count = 300
+    """Fewest test groups that a student is promoted on."""
+
+    max_unscored: Points = 0.02
+    """Greatest share of test rows without a score; with more, the gate does not judge."""
+
+    slices: SliceRules = SliceRules()
+    """What holds a student back that fails at one kind of question."""
+
+    guards: GuardRules = GuardRules()
+    """Limits beside the score."""
