@@ -6,6 +6,7 @@ config = load_config(None, os.environ)
 """
 
 from nightschool.config.cautions import warnings
+from nightschool.config.evaluation import Evaluate, Judge, Student
 from nightschool.config.faults import Fault, InvalidConfig
 from nightschool.config.load import Loaded, find_config, load_config, read_config
 from nightschool.config.models import (
@@ -20,19 +21,24 @@ from nightschool.config.models import (
     When,
     Workload,
 )
+from nightschool.config.promotion import Promote
 from nightschool.config.resolved import origins, resolved, resolved_yaml
 from nightschool.config.restart import restart_needed
 
 __all__ = [
     "Config",
     "Distill",
+    "Evaluate",
     "Fault",
     "InvalidConfig",
+    "Judge",
     "Limits",
     "Loaded",
     "PriceConfig",
+    "Promote",
     "RecordConfig",
     "RedactRule",
+    "Student",
     "Timeouts",
     "Upstream",
     "When",

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, PlainSerializer, SecretStr, field_validator, model_validator
 
 from nightschool.config.conditions import WHEN_SCHEMA, condition_faults, nested
+from nightschool.config.evaluation import Evaluate, Student
 from nightschool.config.headers import header_faults
+from nightschool.config.promotion import Promote
 from nightschool.config.references import reference_faults
 from nightschool.config.section import Broken, NamedMap, Section, TextMap
 from nightschool.config.values import (
@@ -220,6 +222,12 @@ class Workload(Section):
     distill: Distill = Distill()
     """What a student is taught with."""
 
+    evaluate: Evaluate = Evaluate()
+    """How a student is compared with its teacher."""
+
+    promote: Promote = Promote()
+    """What a student must show before it may answer."""
+
 
 class Limits(Section):
     """Bounds on what one request may cost."""
@@ -261,6 +269,9 @@ class Config(Section):
 
     record: RecordConfig = RecordConfig()
     """What is recorded, and how safely."""
+
+    student: Student = Student()
+    """The small model, and the servers that answer for it."""
 
     workloads: NamedMap[Workload] = Field(
         default_factory=dict, validate_default=True, json_schema_extra={"additionalProperties": False}

@@ -14,6 +14,9 @@ DEFAULT_DATA = "nightschool-data"
 def with_paths(values: Mapping[str, Any], folder: Path, complaints: list[Complaint]) -> dict[str, Any]:
     """``values`` with absolute paths; what is of the wrong kind stays, for the models to complain about."""
     resolved = {**values, "data": _data(values.get("data", DEFAULT_DATA), folder, complaints)}
+    student = values.get("student")
+    if isinstance(student, dict):
+        resolved["student"] = _student(student, folder)
     upstreams = values.get("upstreams")
     if isinstance(upstreams, dict):
         resolved["upstreams"] = {
@@ -34,6 +37,14 @@ def _data(given: Any, folder: Path, complaints: list[Complaint]) -> Any:
     if problem:
         complaints.append((("data",), problem))
     return folder / given
+
+
+def _student(student: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A base model that is a folder here; what is none is a name on the hub."""
+    given = student.get("base_model")
+    if not isinstance(given, str) or _no_path(given) or not (folder / given).is_dir():
+        return student
+    return {**student, "base_model": str(folder / given)}
 
 
 def _upstream(name: str, upstream: dict[str, Any], folder: Path, complaints: list[Complaint]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def reference_faults(given: Mapping[str, Any]) -> Iterator[tuple[Where, str]]:
     yield from _default(given.get("default_upstream"), upstreams)
     for name, workload in _map(given.get("workloads")).items():
         yield from _known(("workloads", name, "teacher"), _value(workload, "teacher"), upstreams)
+        judge = _value(_value(workload, "evaluate"), "judge")
+        yield from _known(("workloads", name, "evaluate", "judge", "upstream"), _value(judge, "upstream"), upstreams)
     for name, upstream in upstreams.items():
         yield from _known(("upstreams", name, "fallback"), _value(upstream, "fallback"), upstreams)
     yield from _cycles({name: _value(upstream, "fallback") for name, upstream in upstreams.items()})

@@ -63,6 +63,8 @@ record:
   segment_s: 10
   segment_bytes: 16777216
   queue_bytes: 33554432
+student:
+  replicas: []
 workloads:
   pii:
     when:
@@ -74,6 +76,10 @@ workloads:
       max_examples: 10000
       test_share: 0.1
       newest_days: 7
+    evaluate:
+      few_shot: 3
+      concurrency: 8
+      timeout_s: 300
 limits:
   request_body_bytes: 16777216
 """

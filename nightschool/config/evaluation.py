@@ -1,0 +1,67 @@
+"""The sections about students and how they are compared with their teacher."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nightschool.config.section import Section
+from nightschool.config.values import BaseUrl, Count, Dollars, Name, Seconds
+
+
+class Student(Section):
+    """The small model, and the servers that answer for it."""
+
+    base_model: Annotated[str, Field(min_length=1)] | None = None
+    """The model that adapters are made for: a hub id, or a folder, relative to this file."""
+
+    replicas: tuple[BaseUrl, ...] = ()
+    """vLLM servers that hold the base model and load adapters, such as `http://gpu-1:8000`."""
+
+
+class Judge(Section):
+    """A model that says which of two answers is better."""
+
+    upstream: Name
+    """The upstream that is asked; it needs a key of its own, if it needs one."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """The model that judges; better not of the teacher's family."""
+
+    rubric: Annotated[str, Field(min_length=1)] | None = None
+    """What makes an answer better, in your words. Left out, a general one."""
+
+    max_usd: Dollars = 10.0
+    """Most that one evaluation spends on new verdicts, where `prices` knows the model."""
+
+    max_calls: Count = 5_000
+    """Most new questions that one evaluation asks, whatever they cost."""
+
+    concurrency: Count = 4
+    """Questions that are asked at once."""
+
+    timeout_s: Seconds = 60.0
+    """Seconds to wait for one verdict."""
+
+
+class Evaluate(Section):
+    """How a student is compared with its teacher."""
+
+    scorer: Annotated[str, Field(min_length=1)] | None = None
+    """What measures an answer: a scorer's name, or a function of your own, `package.module:function`."""
+
+    few_shot: Annotated[int, Field(ge=0, le=32, strict=True)] = 3
+    """Training examples that the untuned base model is shown in the system `few_shot`; 0 leaves that system out."""
+
+    concurrency: Count = 8
+    """Answers that are generated at once."""
+
+    max_tokens: Count | None = None
+    """Longest answer in tokens. Left out, room for the longest answer of the teacher, and more."""
+
+    timeout_s: Seconds = 300.0
+    """Seconds to wait for one answer of a replica."""
+
+    judge: Judge | None = None
+    """A model that compares answers where there is no label."""
