@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightschool.wire.request import RequestBody, read_request, turns
+from nightschool.wire.request import ABSENT, RequestBody, read_request, turns
 from nightschool.wire.task import instructs, schema_name, tool_names, turn_text
 
 
@@ -51,6 +51,11 @@ class RequestFacts:
         """As the client gave them; None when absent, null or not an object."""
         options = self._fields.stream_options
         return options if isinstance(options, dict) else None
+
+    @property
+    def speaks_of_logprobs(self) -> bool:
+        """The client says whether it wants log probabilities, be it that it wants none."""
+        return self._fields.logprobs is not ABSENT or self._fields.top_logprobs is not ABSENT
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from nightschool.wire import json_text
 from nightschool.wire.encoding import UndecodableBody, decode_body
+from nightschool.wire.logprobs import without_logprobs
 from nightschool.wire.media import as_text, is_json
 from nightschool.wire.reassemble import reassemble
 from nightschool.wire.sse import is_event_stream
@@ -25,11 +26,11 @@ class Answer:
     """What a response body says."""
 
     text: str | None = None
-    """As received, or as reassembled from a stream; None for a binary body or none at all."""
+    """As received but for ``logprobs``, or as reassembled from a stream; None for a binary body or none at all."""
     document: Any = None
     """Parsed JSON, where it is that."""
     logprobs: list[Any] | None = None
-    """``choices[].logprobs``, None where no choice has any; what came in a stream is here only, not in the text."""
+    """``choices[].logprobs``, None where no choice has any; they are here only, not in the text."""
     streamed: bool = False
     complete: bool = True
     error_type: str | None = None
@@ -103,10 +104,11 @@ def _read_plain(body: bytes, content_type: str) -> Answer:
         document = json_text.decode(body)
     except ValueError:
         return Answer(text=text, error_type="malformed_answer" if is_json(content_type) else None)
+    logprobs = _logprobs(document)
     return Answer(
-        text=text,
+        text=text if logprobs is None else as_text(without_logprobs(body), content_type),
         document=document,
-        logprobs=_logprobs(document),
+        logprobs=logprobs,
         error_type=_error_in(document),
         invalid_utf8=not json_text.is_utf8(body),
     )

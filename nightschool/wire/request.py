@@ -30,6 +30,8 @@ class RequestBody(msgspec.Struct):
     functions: msgspec.Raw = ABSENT
     response_format: msgspec.Raw = ABSENT
     text: msgspec.Raw = ABSENT
+    logprobs: msgspec.Raw = ABSENT
+    top_logprobs: msgspec.Raw = ABSENT
 
     @property
     def model_name(self) -> str | None:
