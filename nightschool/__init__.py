@@ -16,7 +16,9 @@ __all__ = ["open_store"]
 
 
 def open_store(path: str | PathLike[str]) -> duckdb.DuckDBPyConnection:
-    """Open a data folder for reading: a DuckDB connection with ``exchanges``, ``feedback``, ``labels`` and ``splits``.
+    """Open a data folder for reading: a DuckDB connection with one view a table.
+
+    The views are ``exchanges``, ``feedback``, ``labels``, ``splits`` and ``verdicts``.
 
         import nightschool
         nightschool.open_store("nightschool-data").sql("select workload, count(*) from exchanges group by all").show()

@@ -87,6 +87,24 @@ class Label(msgspec.Struct, kw_only=True, frozen=True):
     """Where it comes from: ``human``, the name of a tool, of a model."""
 
 
+class Verdict(msgspec.Struct, kw_only=True, frozen=True):
+    """One row of the table ``verdicts``: which of two answers a judge preferred, in one of the two orders."""
+
+    exchange_id: str
+    """The exchange whose question was answered; a verdict goes when it is erased."""
+    time_us: int
+    key: str
+    """Hash of all that the judge was asked: a question that was asked already need not be asked again."""
+    workload: str | None = None
+    model: str | None = None
+    better: str | None = None
+    """``first``, ``second``, or ``tie``; null where the judge's words cannot be read."""
+    reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """USD per million tokens; ``cached_input`` of None means that cached tokens cost what input costs."""

@@ -1,4 +1,4 @@
-"""Erasure: exchanges that must not be kept leave every file of the store, with the feedback and labels about them.
+"""Erasure: exchanges that must not be kept leave every file of the store, with all that was said about them.
 
     find (in segments and logs) -> rewrite each segment that holds one -> publish
 
@@ -33,7 +33,7 @@ def find(folder: Path, condition: str, values: Sequence[Any]) -> set[str]:
 
 
 def erase(folder: Path, ids: Collection[str]) -> set[str]:
-    """Remove these exchanges, with all feedback and labels about them, from the segments.
+    """Remove these exchanges, with all feedback, labels and verdicts about them, from the segments.
 
     Returns those that remain, because they are in logs that have not been absorbed yet. The replaced files leave the
     disk with the next ``sweep`` after its grace.

@@ -23,10 +23,10 @@ from nightschool.store.lock import lock
 
 FORMAT_VERSION = 1
 NAME = "manifest.json"
-TableName = Literal["exchanges", "feedback", "labels", "splits"]
-TABLES: tuple[TableName, ...] = ("exchanges", "feedback", "labels", "splits")
+TableName = Literal["exchanges", "feedback", "labels", "splits", "verdicts"]
+TABLES: tuple[TableName, ...] = ("exchanges", "feedback", "labels", "splits", "verdicts")
 TRAFFIC: tuple[TableName, ...] = ("exchanges", "feedback")
-"""What logs hold, and what retention deletes; the others are people's work, and the memory of what was tested."""
+"""What logs hold, and what retention deletes; the others are work, and the memory of what was tested."""
 
 
 class Segment(msgspec.Struct, kw_only=True, frozen=True):

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from nightschool.record import Feedback, Label, Record
+from nightschool.record import Feedback, Label, Record, Verdict
 from nightschool.store.manifest import TableName
 
-Row = Record | Feedback | Label
+Row = Record | Feedback | Label | Verdict
 
 TIME = pa.timestamp("us", tz="UTC")
 _TEXT, _COUNT, _MEASURE = pa.string(), pa.int32(), pa.float32()
@@ -69,15 +69,37 @@ LABELS = _schema(
     required={"exchange_id", "time", "message"},
 )
 SPLITS = _schema({"key": pa.int64(), "time": TIME, "side": _TEXT}, required={"key", "time", "side"})
+VERDICTS = _schema(
+    {
+        "exchange_id": _TEXT,
+        "time": TIME,
+        "key": _TEXT,
+        "workload": _TEXT,
+        "model": _TEXT,
+        "better": _TEXT,
+        "reason": _TEXT,
+        "prompt_tokens": _COUNT,
+        "completion_tokens": _COUNT,
+        "cost_usd": pa.float64(),
+    },
+    required={"exchange_id", "time", "key"},
+)
 SCHEMAS: dict[TableName, pa.Schema] = {
     "exchanges": EXCHANGES,
     "feedback": FEEDBACK,
     "labels": LABELS,
     "splits": SPLITS,
+    "verdicts": VERDICTS,
 }
-KEYS: dict[TableName, str] = {"exchanges": "id", "feedback": "exchange_id", "labels": "exchange_id", "splits": "key"}
+KEYS: dict[TableName, str] = {
+    "exchanges": "id",
+    "feedback": "exchange_id",
+    "labels": "exchange_id",
+    "splits": "key",
+    "verdicts": "exchange_id",
+}
 """The column that says what a row is about: an exchange; in ``splits`` the hash of an input or a conversation."""
-ABOUT_EXCHANGES: tuple[TableName, ...] = ("exchanges", "feedback", "labels")
+ABOUT_EXCHANGES: tuple[TableName, ...] = ("exchanges", "feedback", "labels", "verdicts")
 """Tables whose rows go when the exchange is erased; ``splits`` holds no text."""
 
 

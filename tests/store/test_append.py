@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nightschool.record import Label
+from nightschool.record import Label, Verdict
 from nightschool.store.append import append
 from nightschool.store.erase import erase
 from nightschool.store.retention import drop_older
@@ -40,3 +40,12 @@ def test_a_label_goes_with_the_exchange_that_is_erased(tmp_path: Path) -> None:
     erase(tmp_path, [text_id(NOON_US, 1)])
 
     assert rows(tmp_path, "select exchange_id from labels") == [(text_id(NOON_US, 2),)]
+
+
+def test_a_verdict_goes_with_the_exchange_that_is_erased(tmp_path: Path) -> None:
+    verdicts = [Verdict(exchange_id=text_id(NOON_US, number), time_us=NOON_US, key="k") for number in (1, 2)]
+    append(tmp_path, "verdicts", table_of("verdicts", verdicts))
+
+    erase(tmp_path, [text_id(NOON_US, 1)])
+
+    assert rows(tmp_path, "select exchange_id from verdicts") == [(text_id(NOON_US, 2),)]
