@@ -7,7 +7,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine model demo test check bench-proxy bench-store bench-dataset clean clean-engine
+.PHONY: help install install-engine model demo test check bench-proxy bench-store bench-dataset bench-gate clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -41,6 +41,9 @@ bench-store: install ## queries over a million stored exchanges
 
 bench-dataset: install ## a million stored exchanges into a dataset: time and memory (needs about 6 GB of disk)
 	$(VENV)/bin/python -m bench.dataset
+
+bench-gate: install ## how often the gate promotes a worse student in 30 nights, and how many rows a good one needs
+	$(VENV)/bin/python -m bench.gate
 
 clean: ## all that was installed, built or recorded by the demo; asks nothing
 	rm -rf $(VENV) $(ENGINE) .demo bench/.work build dist *.egg-info

@@ -14,6 +14,7 @@ import typer
 from cli.config import check, init, schema
 from cli.dataset import dataset_app
 from cli.doctor import doctor
+from cli.gate import gate
 from cli.labels import labels_app
 from cli.logs import logs_app
 from cli.proxy import proxy
@@ -52,6 +53,7 @@ def build_app() -> typer.Typer:
     app.command()(status)
     app.command()(workloads)
     app.command()(worth)
+    app.command()(gate)
     return app
 
 

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 BETS = 30
-_BOLDNESS = (np.arange(BETS) + 0.5) / BETS
+BOLDNESS = (np.arange(BETS) + 0.5) / BETS
 """Of the greatest bet that cannot lose more than there is."""
+LEAST_GAIN = 1e-6
+"""A row; evidence that grows more slowly goes nowhere."""
 _MOST = 690.0
 """e to this is still a number."""
-_STEPS = 60
+_STEPS = 48
 
 Differences = NDArray[np.float64]
 
@@ -31,7 +33,7 @@ def log_fortune(differences: Differences, mean: float) -> float:
 
 def log_fortunes(differences: Differences, mean: float) -> Differences:
     """The same after each row."""
-    bets = _BOLDNESS / (1 + mean)
+    bets = BOLDNESS / (1 + mean)
     grown = np.log1p(np.outer(differences - mean, bets)).cumsum(axis=0)  # rows, bets
     greatest = grown.max(axis=1)
     logarithms: Differences = greatest + np.log(np.exp(grown - greatest[:, None]).mean(axis=1))
@@ -43,10 +45,24 @@ def fortune(logarithm: float) -> float:
     return exp(min(logarithm, _MOST))
 
 
-def growth(differences: Differences, mean: float) -> float:
-    """What the best of the bets gains per row, in logarithms; less than 0 if all lose."""
-    bets = _BOLDNESS / (1 + mean)
-    return float(np.log1p(np.outer(differences - mean, bets)).mean(axis=0).max()) if len(differences) else 0.0
+def rows_until(differences: Differences, mean: float, wanted: float) -> float | None:
+    """Rows in all until the logarithm is ``wanted``, if every bet goes on to gain as it has; None if none gains."""
+    bets = BOLDNESS / (1 + mean)
+    if not len(differences):
+        return None
+    gains = np.log1p(np.outer(differences - mean, bets)).mean(axis=0)
+    best = float(gains.max())
+    if best <= LEAST_GAIN:
+        return None
+    # Between the fortune of the best bet if it had all the money, and what it has with its share of it:
+    enough, not_enough = (wanted + log(BETS)) / best, 0.0
+    for _ in range(_STEPS):
+        middle = (enough + not_enough) / 2
+        if best * middle + log(np.exp((gains - best) * middle).mean()) >= wanted:
+            enough = middle
+        else:
+            not_enough = middle
+    return enough
 
 
 def interval(differences: Differences, risk: float) -> tuple[float, float]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from distill.gate.bets import Differences, growth, log_fortune
+from distill.gate.bets import Differences, log_fortune, rows_until
 from distill.gate.criteria import Criteria
 from distill.gate.slices import Slice, Z
-
-LEAST_GROWTH = 1e-6
-"""Evidence that grows more slowly goes nowhere."""
 
 
 def rows_needed(differences: Differences, criteria: Criteria, slices: Sequence[Slice]) -> int | None:
@@ -25,12 +22,11 @@ def rows_needed(differences: Differences, criteria: Criteria, slices: Sequence[S
 
 
 def _for_evidence(differences: Differences, criteria: Criteria) -> float | None:
-    """What is missing, at the speed at which the best bet has gained so far."""
-    missing = math.log(criteria.threshold) - log_fortune(differences, criteria.bar)
-    if missing <= 0:
+    """What is missing of the evidence, if it goes on to grow as it has."""
+    if log_fortune(differences, criteria.bar) >= math.log(criteria.threshold):
         return 0
-    speed = growth(differences, criteria.bar)
-    return missing / speed if speed > LEAST_GROWTH else None
+    total = rows_until(differences, criteria.bar, math.log(criteria.threshold))
+    return None if total is None else total - len(differences)
 
 
 def _for_slice(one: Slice, rows: int, worst: float) -> float | None:
