@@ -1,6 +1,6 @@
 """One request on its way through: connect -> forward -> answer -> record.
 
-    client ──body──► upstream            bytes unchanged, unless usage has to be asked for
+    client ──body──► upstream            bytes unchanged, unless something is asked for the record (proxy/inquiry.py)
     client ◄──head, body── upstream      as it comes; the END frame is written before the last of it is passed on
 
 A coroutine sees the request to the upstream and waits for the head of its answer. The body then passes in the
@@ -24,17 +24,16 @@ from proxy.connection import Connection, Headers
 from proxy.entry import Entry
 from proxy.facts import RequestFacts
 from proxy.headers import framing, read_answer_head
+from proxy.hiding import Hiding
+from proxy.inquiry import Inquiry, body_with, inquiry, named_in_refusal
 from proxy.paths import ApiPath
 from proxy.route import Route
 from proxy.stream_end import StreamEnd
-from proxy.stream_usage import USAGE_ENDPOINTS, UsageFilter, asks_for_usage, with_usage_asked
 from proxy.upload import chunk, upload
 
 if TYPE_CHECKING:
     from proxy.runtime import Runtime
     from proxy.upstream import UpstreamPool
-
-MAX_REFUSAL_BYTES = 64 * 1024
 
 log = logging.getLogger("nightschool.exchange")
 
@@ -50,6 +49,7 @@ class Exchange:
         "_entry",
         "_events",
         "_facts",
+        "_hiding",
         "_path",
         "_pool",
         "_received",
@@ -58,7 +58,6 @@ class Exchange:
         "_stream_end",
         "_tail",
         "_turn",
-        "_usage",
     )
 
     def __init__(
@@ -89,7 +88,7 @@ class Exchange:
         self._at_event_end = True
         """What the client has of it ends with a whole event."""
         self._stream_end = StreamEnd()
-        self._usage: UsageFilter | None = None
+        self._hiding: Hiding | None = None
         self._tail: tuple[bytes, bool] | None = None
         """The last of the answer, held until the disk has its record."""
         self._turn: asyncio.Future[None] | None = None
@@ -120,15 +119,32 @@ class Exchange:
     # -- towards the upstream
 
     async def _forward(self) -> None:
-        pool = await self._connect()
-        asking = self._body_asking_for_usage(pool)
-        status, headers = await self._ask(pool, asking)
-        if asking is not None and status in (400, 422) and await self._refused_to_tell_usage(pool):
-            asking = None
-            self._release()
+        refused: Inquiry = ()
+        while True:
             pool = await self._connect()
-            status, headers = await self._ask(pool, None)
-        await self._answer(status, headers, hide_usage=asking is not None)
+            asked = self._inquiry(pool, but_not=refused)
+            status, headers = await self._ask(pool, body_with(asked, self._facts) if asked else None)
+            if not asked or not 400 <= status < 500:
+                break
+            assert self._connection is not None
+            named = await named_in_refusal(asked, self._connection)
+            if not named:
+                break
+            self._give_up(pool, named)
+            refused += named
+            self._release()
+        self._begin_answer(pool, status, headers, asked)
+        await self._answer()
+
+    def _inquiry(self, pool: UpstreamPool, *, but_not: Inquiry) -> Inquiry:
+        client = self._client
+        wanted = client.head.control.record and client.method == b"POST" and self._route.target == "teacher"
+        return inquiry(
+            self._facts,
+            alternatives=self._runtime.recording.alternatives if wanted else 0,
+            refuses=pool.refuses,
+            but_not=but_not,
+        )
 
     async def _connect(self) -> UpstreamPool:
         """Borrow a connection to the first upstream of the route that can be reached."""
@@ -160,18 +176,6 @@ class Exchange:
         if connection is not None and self._pool is not None:
             connection.on_arrival = None
             self._pool.release(connection)
-
-    def _body_asking_for_usage(self, pool: UpstreamPool) -> bytes | None:
-        """None when the body is sent as it came."""
-        facts = self._facts
-        if (
-            not facts.streams
-            or facts.endpoint not in USAGE_ENDPOINTS
-            or asks_for_usage(facts)
-            or pool.refuses_usage(facts.model)
-        ):
-            return None
-        return with_usage_asked(facts)
 
     async def _ask(self, pool: UpstreamPool, asking: bytes | None) -> tuple[int, Headers]:
         """Send the request, with the body ``asking`` instead of the client's own if there is one.
@@ -207,31 +211,29 @@ class Exchange:
         self._received = connection.last_byte_at
         return answer
 
-    async def _refused_to_tell_usage(self, pool: UpstreamPool) -> bool:
-        """The upstream does not know ``stream_options``, which the client never sent: remember, and ask without."""
-        connection = self._connection
-        assert connection is not None
-        refusal = b""
-        while not connection.ended and len(refusal) < MAX_REFUSAL_BYTES:
-            refusal += await connection.read()
-        if b"stream_options" in refusal or b"include_usage" in refusal:
-            pool.remember_refusal_of_usage(self._facts.model)
-            return True
-        connection.unread(refusal)
-        return False
+    def _give_up(self, pool: UpstreamPool, questions: Inquiry) -> None:
+        for question in questions:
+            pool.remember_refusal(question, self._facts.model)
+            self._runtime.metrics.count("nightschool_inquiries_refused", pool.name, question.about)
+            log.info("inquiry_refused upstream=%s model=%r about=%s", pool.name, self._facts.model, question.about)
 
     # -- towards the client
 
-    async def _answer(self, status: int, headers: Headers, *, hide_usage: bool) -> None:
-        connection, entry, client = self._connection, self._entry, self._client
-        assert connection is not None
+    def _begin_answer(self, pool: UpstreamPool, status: int, headers: Headers, asked: Inquiry) -> None:
         head = read_answer_head(headers)
-        entry.answer(status, head)
+        self._entry.answer(status, head)
         self._events = head.content_type.startswith(b"text/event-stream")
-        if hide_usage and self._events and not head.content_encoding:
-            self._usage = UsageFilter()
-        length = head.content_length if self._usage is None else None
-        client.start(status, [*head.lines, entry.header_lines()], length)
+        head.lines.append(self._entry.header_lines())
+        if asked and status < 300 and head.content_encoding:
+            self._give_up(pool, asked)  # compressed against our wish: it cannot be read, so it passes once as it is
+        elif asked and status < 300:
+            self._hiding = Hiding(self._client, status, head, asked, events=self._events)
+            return
+        self._client.start(status, head.lines, head.content_length)
+
+    async def _answer(self) -> None:
+        connection, client = self._connection, self._client
+        assert connection is not None
         connection.on_arrival = self._pass
         self._pass()
         if self._tail is None:  # else a head without a body would be the answer, before the disk has it
@@ -283,8 +285,8 @@ class Exchange:
         entry.spend(time.perf_counter() - began)
 
     def _write(self, data: bytes, ended: bool) -> None:
-        if self._usage is not None:
-            data = self._usage.feed(data) + (self._usage.flush() if ended else b"")
+        if self._hiding is not None:
+            data = self._hiding.feed(data, ended=ended)
         if ended:
             self._client.finish(data)
         elif data:
@@ -312,4 +314,6 @@ class Exchange:
         if self._events:
             event = error_event(message, error.error_type, code=error.error_type)
             self._client.finish(event if self._at_event_end else b"\n\n" + event)
-        # Else nothing can be said any more: an answer left short closes the connection, and the client sees the cut.
+        elif self._hiding is not None:
+            self._client.write(self._hiding.cut())
+        # Nothing can be said any more: an answer left short closes the connection, and the client sees the cut.

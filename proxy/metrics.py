@@ -32,6 +32,7 @@ COUNTERS: dict[str, tuple[str, Labels]] = {
     "nightschool_upstream_errors": ("Failures of an upstream", ("upstream", "error_type")),
     "nightschool_fallbacks": ("Requests that a fallback answered", ("upstream",)),
     "nightschool_refused": ("Requests that the proxy itself refused", ("status",)),
+    "nightschool_inquiries_refused": ("Questions for the record that an upstream refused", ("upstream", "about")),
     "nightschool_config_reloads": ("Changes of the configuration file", ("result",)),
     "nightschool_journal_frames": ("Frames written to the log", ()),
     "nightschool_journal_bytes": ("Bytes written to the log", ()),

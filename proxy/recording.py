@@ -16,6 +16,7 @@ from nightschool.config import RecordConfig
 from nightschool.store import wal
 from nightschool.wire.encoding import UndecodableBody, decode_body
 from nightschool.wire.fingerprint import conversation, fingerprint
+from nightschool.wire.logprobs import without_logprobs
 from nightschool.wire.reassemble import reassemble
 from nightschool.wire.redact import Redactor
 from nightschool.wire.request import read_request
@@ -148,6 +149,8 @@ class CleanedRecording:
             meta.error_type = meta.error_type or whole.error_type
         if not self._text:
             body = without_text(body, RESPONSE_COLUMNS)
+        if self._redactor:
+            body = without_logprobs(body)  # tokens and their alternatives, in which a pattern sees only pieces
         self._journal.end(self._log, meta, (self._redactor.json(body),))
         self._log = None
 
@@ -160,6 +163,8 @@ class RecordingPolicy:
         self._bodies = config.bodies
         self._redactor = Redactor([(rule.pattern, rule.replacement) for rule in config.redact])
         self._cleans = config.bodies == "metadata" or bool(config.redact)
+        self.alternatives = config.logprobs if config.bodies == "full" and not config.redact else 0
+        """How many to each token are wanted of an upstream; with 0 no log probabilities are asked for."""
 
     def recording(self, wanted: bool) -> Recording:
         """``wanted`` is false for a caller who opted out."""

@@ -9,6 +9,7 @@ it would have been.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -29,13 +30,12 @@ def asks_for_usage(facts: RequestFacts) -> bool:
     return facts.stream_options is not None and facts.stream_options.get("include_usage") is True
 
 
-def with_usage_asked(facts: RequestFacts) -> bytes | None:
-    """The request's body with ``include_usage`` set and every other byte as it was; None where that cannot be done."""
-    body = facts.body.rstrip()
+def with_usage_asked(body: bytes, stream_options: dict[str, Any] | None) -> bytes:
+    """A request's body, an object that ends in its brace, with ``include_usage`` set and every other byte as it was."""
     span = member_span(body, b'"stream_options"')
     if span is None:
-        return body[:-1] + b',"stream_options":{"include_usage":true}}' if body.endswith(b"}") else None
-    options = (facts.stream_options or {}) | {"include_usage": True}
+        return body[:-1] + b',"stream_options":{"include_usage":true}}'
+    options = (stream_options or {}) | {"include_usage": True}
     start, end = span
     return body[:start] + b'"stream_options":' + msgspec.json.encode(options) + body[end:]
 

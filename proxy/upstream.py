@@ -15,6 +15,7 @@ from nightschool.errors import ConnectFailed, ConnectTimedOut
 from proxy.connection import Connection, Headers
 from proxy.dial import address_of, dial
 from proxy.headers import Replacement
+from proxy.inquiry import Question
 from proxy.paths import ApiPath
 
 DEPLOYED = frozenset(("/chat/completions", "/completions", "/embeddings", "/audio/speech", "/images/generations"))
@@ -36,7 +37,7 @@ class UpstreamPool:
         own = _own_headers(config)
         self.replacement = Replacement(own)
         self.replacement_uncompressed = Replacement([*own, (b"accept-encoding", b"identity")])
-        """For a stream that we have to read."""
+        """For an answer that we have to read."""
         self._base_path = url.path.encode()
         self._address = address_of(name, config.root, config.verify_tls)
         self._idle: list[Connection] = []
@@ -44,7 +45,7 @@ class UpstreamPool:
         self._places = asyncio.Semaphore(config.max_connections) if config.max_connections else None
         self._closed = False
         self._unreachable_until = 0.0
-        self._refuses_usage: set[str | None] = set()
+        self._refused: set[tuple[Question, str | None]] = set()
 
     def target(self, path: ApiPath, query: bytes, model: str | None, raw_path: bytes) -> bytes:
         """The request target; ``raw_path`` is what the client asked for.
@@ -68,13 +69,13 @@ class UpstreamPool:
         """No connection could be made a moment ago: a fallback is asked first."""
         return asyncio.get_running_loop().time() < self._unreachable_until
 
-    def refuses_usage(self, model: str | None) -> bool:
-        return model in self._refuses_usage
+    def refuses(self, question: Question, model: str | None) -> bool:
+        return (question, model) in self._refused
 
-    def remember_refusal_of_usage(self, model: str | None) -> None:
-        """``stream_options`` is not asked of this model again, until the next start or change of this upstream."""
-        if len(self._refuses_usage) < MAX_REMEMBERED_MODELS:
-            self._refuses_usage.add(model)
+    def remember_refusal(self, question: Question, model: str | None) -> None:
+        """It is not asked of this model again, until the next start or change of this upstream."""
+        if len(self._refused) < MAX_REMEMBERED_MODELS:
+            self._refused.add((question, model))
 
     async def acquire(self) -> Connection:
         """A connection of one's own until ``release``; raises ``ConnectFailed``."""

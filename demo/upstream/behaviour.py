@@ -69,6 +69,8 @@ class Behaviour:
     spaced: bool = False
     """Write JSON with blanks behind commas and colons."""
     obfuscation: bool = False
+    refuses: tuple[str, ...] = ()
+    """Members of a request that are answered with 400, the first of them named."""
     done: bool = True
     """End a stream with ``[DONE]``."""
     download_bytes: int = 100_000
@@ -135,6 +137,8 @@ NAMED = {
     "stop-reading": Behaviour(fault=Fault.STOP_READING),
     "too-large": Behaviour(status=413, early=True),
     "drop-reused": Behaviour(fault=Fault.DROP_REUSED),
+    "reasoning": Behaviour(refuses=("top_logprobs", "logprobs")),
+    "old": Behaviour(refuses=("stream_options", "logprobs")),
     "rate-limited": too_many_requests(),
     "gzip": Behaviour(encoding="gzip"),
     "deflate": Behaviour(encoding="deflate"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from demo.upstream.behaviour import Behaviour
@@ -90,7 +90,24 @@ def _choice(index: int, request: Json, behaviour: Behaviour) -> Json:
         ]
     else:
         message["content"] = "".join(answer_deltas(request, behaviour))
-    return {"index": index, "message": message, "logprobs": None, "finish_reason": _finish_reason(request)}
+    logprobs = _logprobs(request, () if calls_tools(request) else answer_deltas(request, behaviour))
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": _finish_reason(request)}
+
+
+def _logprobs(request: Json, texts: Iterable[str]) -> Json | None:
+    """Each text as one token with the alternatives that were asked for; None for whoever did not ask, and for calls."""
+    if request.get("logprobs") is not True or calls_tools(request):
+        return None
+    alternatives = range(int(request.get("top_logprobs") or 0))
+    content = [
+        _token(text, 0) | {"top_logprobs": [_token(text + "~" * number, number) for number in alternatives]}
+        for text in texts
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _token(text: str, rank: int) -> Json:
+    return {"token": text, "logprob": -0.25 - rank, "bytes": list(text.encode())}
 
 
 def _finish_reason(request: Json) -> str:
@@ -136,8 +153,10 @@ def _stream_choices(request: Json, behaviour: Behaviour) -> Iterator[list[Json]]
     count = int(request.get("n") or 1)
 
     def each(delta: Json, finish_reason: str | None = None) -> Iterator[list[Json]]:
+        texts = list(filter(None, [delta.get("content")]))
+        logprobs = None if finish_reason else _logprobs(request, texts)
         for index in range(count):
-            yield [{"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]
+            yield [{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}]
 
     yield from each({"role": "assistant", "content": None if calls_tools(request) else "", "refusal": None})
     if calls_tools(request):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from demo.upstream import chat, completions, embeddings, responses
 from demo.upstream.behaviour import Behaviour
 from demo.upstream.chat import Json
-from demo.upstream.events import chat_events, dump, error_object, typed_events
+from demo.upstream.events import chat_events, dump, error_object, typed_events, unsupported
 from demo.upstream.seen import Seen
 
 _EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -63,6 +63,9 @@ def _post(seen: Seen, behaviour: Behaviour) -> Answer:
         return _error(behaviour, 400)
     if not isinstance(request, dict):
         return _error(behaviour, 400)
+    refused = next((name for name in behaviour.refuses if name in request), None)
+    if refused is not None:
+        return _whole(dump(unsupported(refused), behaviour), replace(behaviour, status=400), "application/json")
     if request.get("stream") and endpoint in _STREAMS:
         return Answer(behaviour.status, _EVENT_STREAM, _STREAMS[endpoint](request, behaviour), None)
     return _json(_JSON_ENDPOINTS[endpoint](request, behaviour), behaviour)

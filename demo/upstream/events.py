@@ -24,6 +24,12 @@ def error_object(status: int) -> Json:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
+def unsupported(parameter: str) -> Json:
+    """The error object for a member of the request that a model does not take."""
+    message = f"Unsupported parameter: '{parameter}' is not supported with this model."
+    return {"error": {"message": message, "type": "invalid_request_error", "param": parameter, "code": "unsupported"}}
+
+
 def dump(value: Json, behaviour: Behaviour) -> bytes:
     """JSON the way the behaviour writes it."""
     separators = (", ", ": ") if behaviour.spaced else (",", ":")

@@ -18,6 +18,7 @@ def warnings(config: Config) -> list[str]:
         *(f"upstreams.{name}.{said}" for name, upstream in config.upstreams.items() for said in _transport(upstream)),
         *_travelling_keys(config),
         *_shadowed(config),
+        *_unasked_logprobs(config),
     ]
 
 
@@ -88,3 +89,14 @@ def _shadowed(config: Config) -> Iterator[str]:
         earlier = [before for before in names[:index] if config.workloads[before].when == config.workloads[name].when]
         if earlier:
             yield f"workloads.{name}: matches nothing, since {earlier[0]} comes first and has the same conditions"
+
+
+def _unasked_logprobs(config: Config) -> Iterator[str]:
+    record = config.record
+    if record.logprobs and record.redact:
+        yield (
+            "record.logprobs: nothing is asked for, since record.redact has rules, and what they take out of a text "
+            "could be put together from its tokens; leave out one of the two"
+        )
+    elif record.logprobs and record.bodies != "full":
+        yield f"record.logprobs: nothing is asked for, since record.bodies is {record.bodies}; only full records them"

@@ -142,6 +142,9 @@ class RecordConfig(Section):
     redact: tuple[RedactRule, ...] = ()
     """Applied in this order before anything reaches a disk; clients and upstreams see the unredacted text."""
 
+    logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
+    """Alternatives to each token of a chat completion to ask upstreams for, hidden from clients; 0 asks for nothing."""
+
     fsync: Literal["batch", "always", "off"] = "batch"
     """When the disk is made to keep it: `batch` within 50 ms, `always` before an answer ends, `off` when it likes."""
 

@@ -104,3 +104,21 @@ def test_only_what_is_fixed_at_the_start_needs_a_restart(tmp_path: Path) -> None
 
     assert restart_needed(old, moved) == ["listen", "workers", "data", "drain_s", "record.retention_days"]
     assert restart_needed(old, tuned) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ("{logprobs: 5}", []),
+        ("{logprobs: 0, bodies: metadata}", []),
+        ("{logprobs: 5, bodies: metadata}", ["record.logprobs: nothing is asked for, since record.bodies is metadata"]),
+        (
+            "{logprobs: 5, redact: [{pattern: a, with: b}]}",
+            ["record.logprobs: nothing is asked for, since record.redact"],
+        ),
+    ],
+)
+def test_log_probabilities_that_are_never_asked_for_are_warned_of(tmp_path: Path, record: str, said: list[str]) -> None:
+    warned = warnings(load(tmp_path, f"record: {record}\n{UPSTREAM}"))
+
+    assert [text[: len(start)] for text, start in zip(warned, said, strict=True)] == said

@@ -59,6 +59,7 @@ record:
   redact:
     - pattern: "a: b"  # line 8
       with: ""  # line 8
+  logprobs: 0
   fsync: off  # line 7
   segment_s: 10
   segment_bytes: 16777216

@@ -183,9 +183,9 @@ def test_asking_changes_nothing_but_the_one_member(
     whole = {"stream": True} | before | member | {k: v for k, v in after.items() if k not in before}
     body = encoded(whole, style)
 
-    asking = with_usage_asked(facts_of(body + behind))
+    facts = facts_of(body + behind)
+    asking = with_usage_asked(body, facts.stream_options)
 
-    assert asking is not None
     wanted = (options or {}) | {"include_usage": True} if given_before else {"include_usage": True}
     assert json.loads(asking) == whole | {"stream_options": wanted}
     if given_before:
@@ -237,7 +237,8 @@ def _bytes_before(text: str, at: int) -> int:
 
 def test_options_that_are_no_object_are_replaced_by_ones_that_are() -> None:
     for options in (b'"x}"', b"null", b"17", b"[1,{}]"):
-        asking = with_usage_asked(facts_of(b'{"stream":true,"stream_options" : %b , "n":1}' % options))
+        body = b'{"stream":true,"stream_options" : %b , "n":1}' % options
+        asking = with_usage_asked(body, facts_of(body).stream_options)
 
         assert asking == b'{"stream":true,"stream_options":{"include_usage":true} , "n":1}'
 

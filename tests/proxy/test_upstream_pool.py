@@ -13,6 +13,7 @@ from nightschool.config import Timeouts, Upstream
 from nightschool.errors import ConnectFailed, ConnectTimedOut, UpstreamTimeout
 from proxy.connection import Connection
 from proxy.headers import forwarded_lines
+from proxy.inquiry import USAGE, Question
 from proxy.paths import api_path
 from proxy.upstream import MAX_REMEMBERED_MODELS, UpstreamPool
 from tests.proxy.fake_transport import answering, ask, peer, rest
@@ -290,11 +291,12 @@ def test_the_host_is_the_upstreams(base_url: str, host: bytes) -> None:
     assert pool_of(base_url).host_header == host
 
 
-def test_models_that_refuse_to_tell_usage_are_remembered_up_to_a_limit() -> None:
+def test_models_that_refuse_a_question_are_remembered_up_to_a_limit() -> None:
     pool = pool_of("https://api.example/v1")
     for number in range(MAX_REMEMBERED_MODELS + 5):
-        pool.remember_refusal_of_usage(f"model-{number}")
+        pool.remember_refusal(USAGE, f"model-{number}")
 
-    assert pool.refuses_usage("model-0")
-    assert not pool.refuses_usage(None)
-    assert not pool.refuses_usage(f"model-{MAX_REMEMBERED_MODELS + 1}")
+    assert pool.refuses(USAGE, "model-0")
+    assert not pool.refuses(USAGE, None)
+    assert not pool.refuses(Question("logprobs", 20), "model-0")
+    assert not pool.refuses(USAGE, f"model-{MAX_REMEMBERED_MODELS + 1}")
