@@ -61,7 +61,7 @@ KeepOption = Annotated[
 
 def gate(
     workload: Annotated[
-        str | None, typer.Argument(metavar="[W]", help="A workload that was evaluated.", show_default=False)
+        str | None, typer.Argument(metavar="W", help="A workload that was evaluated.", show_default=False)
     ] = None,
     pairs: PairsOption = None,
     replay: ReplayOption = None,
@@ -88,11 +88,15 @@ def gate(
     """
     if sum(given is not None for given in (workload, pairs, replay)) != 1:
         raise typer.BadParameter("give one of W, --pairs FILE.csv, --replay DOSSIER")
+    _check_place("--keep", keep, "--pairs", pairs)
+    _check_place("--evaluation", evaluation, "W", workload)
     options = {"criterion": _criterion(criterion), "margin": margin, "min_rows": min_rows}
     if alpha is not None:
         options |= {"alpha": alpha, "nights": 1}
     given = {name: value for name, value in options.items() if value is not None}
     if replay is not None:
+        if given:
+            raise typer.BadParameter("a dossier is judged by the criteria that are in it", param_hint="--replay")
         _replay(replay, as_json)
     elif pairs is not None:
         _judge_pairs(pairs, given, keep, as_json)
@@ -161,6 +165,11 @@ def _criteria(config: Config, workload: str, given: dict[str, Any]) -> Criteria:
     plain = rules.model_dump()
     slices, guards = SliceLimits(**plain.pop("slices")), GuardLimits(**plain.pop("guards"))
     return Criteria(**(plain | given), slices=slices, guards=guards)
+
+
+def _check_place(option: str, given: object, place: str, there: object) -> None:
+    if given is not None and there is None:
+        raise typer.BadParameter(f"belongs to {place}", param_hint=option)
 
 
 def _criterion(criterion: str | None) -> Criterion | None:
