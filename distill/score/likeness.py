@@ -34,7 +34,7 @@ def same(value: Any, reference: Any) -> bool:
     if isinstance(value, str) and isinstance(reference, str):
         return _same_text(value, reference)
     if _is_number(value) and _is_number(reference):
-        return value == reference or math.isclose(value, reference, rel_tol=TOLERANCE)
+        return _same_number(value, reference)
     return type(value) is type(reference) and bool(value == reference)
 
 
@@ -76,6 +76,15 @@ def _same_text(value: str, reference: str) -> bool:
 
 def _plain(text: str) -> str:
     return _IGNORED.sub("", text).lower().replace("'", '"')
+
+
+def _same_number(value: float, reference: float) -> bool:
+    if value == reference or (value != value and reference != reference):  # NaN, which some servers write
+        return True
+    try:
+        return math.isclose(value, reference, rel_tol=TOLERANCE)
+    except OverflowError:  # an integer that no float can hold
+        return False
 
 
 def _is_number(value: Any) -> bool:
