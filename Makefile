@@ -48,8 +48,8 @@ bench-dataset: install ## a million stored exchanges into a dataset: time and me
 bench-gate: install ## how often the gate promotes a worse student in 30 nights, and how many rows a good one needs
 	$(VENV)/bin/python -m bench.gate
 
-bench-distill: install model ## what students learn, against the truth (hours; goes on where it was; ARGS=--table shows it)
-	$(VENV)/bin/python -m bench.distill $(ARGS)
+bench-distill: install model ## what students learn, against the truth (hours; goes on where it was)
+	$(VENV)/bin/python -m bench.distill
 
 clean: ## all that was installed, built or recorded by the demo; asks nothing
 	rm -rf $(VENV) $(ENGINE) $(TRL) .demo bench/.work build dist *.egg-info
