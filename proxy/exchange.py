@@ -298,7 +298,7 @@ class Exchange:
         entry = self._entry
         if entry.ended:
             # The answer was complete by what it says; only the connection was not closed properly behind it.
-            self._client.finish()
+            self._client.finish(self._hiding.feed(b"", ended=True) if self._hiding is not None else b"")
             return
         self._runtime.metrics.count("nightschool_upstream_errors", error.upstream, error.error_type)
         log.warning("upstream_failed upstream=%s cause=%r id=%s", error.upstream, error.cause, id_text(entry.id))

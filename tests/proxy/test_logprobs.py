@@ -200,7 +200,7 @@ def test_a_refusal_of_usage_leaves_the_question_for_log_probabilities(
 def test_questions_that_are_refused_one_by_one_are_dropped_one_by_one(
     asking: RunningProxy, upstream: ScriptedUpstream
 ) -> None:
-    direct, through = both(asking, upstream, chat_request("old", stream=True))
+    direct, through = both(asking, upstream, chat_request("refuses-both", stream=True))
 
     assert through.body == direct.body
     assert len(upstream.seen) == 4
@@ -236,6 +236,16 @@ def test_an_answer_that_is_long_without_them_passes_in_chunks(
     assert through.whole
     assert through.body == direct.body
     assert through.header("transfer-encoding") == "chunked"
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour(), LONG], ids=["short", "long"])
+def test_a_client_that_knows_no_chunks_gets_all_of_it(
+    asking: RunningProxy, upstream: ScriptedUpstream, behaviour: Behaviour
+) -> None:
+    upstream.then(behaviour, behaviour)
+    direct, through = both(asking, upstream, chat_request().replace(b"HTTP/1.1", b"HTTP/1.0"))
+
+    assert (through.body, through.header("transfer-encoding")) == (direct.body, None)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -292,6 +302,12 @@ def test_the_setting_is_live_and_rules_of_redaction_forbid_it(
         until(lambda: alternatives() is None)
         proxy.reconfigure(config(upstream, logprobs=4))
         until(lambda: alternatives() == 4)
+        proxy.reconfigure(config(upstream, logprobs=5, fsync="always"))
+        until(lambda: alternatives() == 5)
+        for stream in (False, True):
+            direct, through = both(proxy, upstream, chat_request(stream=stream))
+            assert through.body == direct.body
+            assert through.header("content-length") == direct.header("content-length")
         proxy.reconfigure(config(upstream, logprobs=4, redact=[{"pattern": "zebra", "with": "[animal]"}]))
         until(lambda: alternatives() is None)
         proxy.wait_for_log("config_caution record.logprobs")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from demo.scripted_upstream import ScriptedUpstream
-from demo.upstream.behaviour import Behaviour
+from demo.upstream.behaviour import Behaviour, Fault
 from tests.proxy.asking import tagged, tools
 from tests.raw import ask, chat_request, request
 from tests.running import RunningProxy
@@ -157,6 +157,16 @@ def test_an_upstream_that_does_not_know_the_option_is_asked_without_it(
 
     assert [answer.status for answer in answers] == [200, 200]
     assert ["stream_options" in seen.json() for seen in upstream.seen] == [True, False, False]
+
+
+def test_an_end_without_its_blank_line_reaches_the_client_though_the_upstream_breaks_off(
+    proxy: RunningProxy, upstream: ScriptedUpstream
+) -> None:
+    stream = b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\ndata: [DONE]\n'
+    kind = "text/event-stream"
+    upstream.then(Behaviour(body=stream, content_type=kind, framing="chunked", fault=Fault.CLOSE, after=4))
+
+    assert ask(proxy.url, stream_request()).body == stream
 
 
 def test_a_refusal_for_another_reason_reaches_the_client_and_is_not_repeated(
