@@ -16,7 +16,9 @@ from nightschool.errors import Unparsable
 from nightschool.formats import format_for, parse, render_prompt
 
 
-def ask(cases: Sequence[Case], folder: Path, *, adapter: Path | None, threads: int) -> list[dict[str, Any] | None]:
+def ask(
+    cases: Sequence[Case], folder: Path, *, adapter: Path | None, most_tokens: int, threads: int
+) -> list[dict[str, Any] | None]:
     """None where the answer cannot be read. Prompts and texts of the answers stay in ``folder``."""
     format = format_for(MODEL_FOLDER)
     prompts, answers, log = folder / "prompts.json", folder / "answers.json", folder / "generate.log"
@@ -25,7 +27,8 @@ def ask(cases: Sequence[Case], folder: Path, *, adapter: Path | None, threads: i
     )
     command: list[str | Path] = [sys.executable, "-m", "bench.distill.generate", "--base", MODEL_FOLDER]
     command += ["--adapter", adapter] if adapter else []
-    command += ["--stop", format.end_of_turn, "--threads", str(threads), prompts, answers]
+    command += ["--stop", format.end_of_turn, "--most-tokens", str(most_tokens), "--threads", str(threads)]
+    command += [prompts, answers]
     with log.open("wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT)
     if done.returncode:

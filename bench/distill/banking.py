@@ -45,6 +45,7 @@ def banking77(run: Run) -> Task:
         held_out={ROWS: [case(*pair) for pair in scored]},
         teacher=_teacher(traffic),
         judge=judge,
+        most_tokens=22,
     )
 
 

@@ -66,13 +66,13 @@ def _runs() -> Iterator[tuple[str, Run]]:
         return Run(task="presidio", training=RECIPE["presidio"], **told)
 
     types, dropped = {"wrong_types": 0.3}, {"dropped": 0.3}
-    yield "presidio-base", Run(task="presidio", student=False)
     yield "presidio-labels-all", presidio(**types, labelled=1.0)
     yield "presidio-types-1", presidio(**types)
-    yield "made-base", Run(task="made", student=False)
     yield "made", Run(task="made", wrong_types=0.14, dropped=0.15, training=RECIPE["made"])
-    yield "banking77-base", Run(task="banking77", student=False, scored=500)
     yield "banking77", Run(task="banking77", rows=2_000, training=RECIPE["banking77"], scored=500)
+    yield "banking77-base", Run(task="banking77", student=False, scored=500)
+    yield "presidio-base", Run(task="presidio", student=False)
+    yield "made-base", Run(task="made", student=False)
     yield "presidio-omissions", presidio(**dropped)
     yield "presidio-types-labels-fifth", presidio(**types, labelled=0.2)
     yield "presidio-omissions-labels-fifth", presidio(**dropped, labelled=0.2)

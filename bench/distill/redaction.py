@@ -41,13 +41,13 @@ def presidio(run: Run) -> Task:
     if not PRESIDIO.exists():
         raise BenchFailure(f"there are no presidio rows: {PRESIDIO} does not exist")
     texts = read_presidio(PRESIDIO)
-    return _task(divided(texts, scored=100), types_of(texts), run)
+    return _task(divided(texts, scored=100), types_of(texts), run, most_tokens=310)
 
 
 def made(run: Run) -> Task:
     """Texts made with faker; all eighteen templates are in the traffic."""
     texts = list({text.text: text for text in made_texts(MADE_ROWS + 400)}.values())
-    return _task(Parts(texts[:MADE_ROWS], texts[MADE_ROWS : MADE_ROWS + 100], []), TYPES, run)
+    return _task(Parts(texts[:MADE_ROWS], texts[MADE_ROWS : MADE_ROWS + 100], []), TYPES, run, most_tokens=150)
 
 
 def divided(texts: Sequence[Text], *, scored: int) -> Parts:
@@ -77,7 +77,7 @@ def judge(answer: Message | None, truth: Message) -> tuple[Counts, bool]:
     return Counts(len(true & said), len(said), len(true)), found is not None
 
 
-def _task(parts: Parts, types: Sequence[str], run: Run) -> Task:
+def _task(parts: Parts, types: Sequence[str], run: Run, *, most_tokens: int) -> Task:
     noise = Noise(wrong_types=run.wrong_types, dropped=run.dropped, seed=run.seed)
 
     def cases(texts: Sequence[Text]) -> list[Case]:
@@ -95,4 +95,5 @@ def _task(parts: Parts, types: Sequence[str], run: Run) -> Task:
         held_out={name: held for name, held in sets.items() if held},
         teacher=Teacher(traffic, types, noise),
         judge=judge,
+        most_tokens=most_tokens,
     )

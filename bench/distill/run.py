@@ -28,7 +28,7 @@ def measure(planned: Planned, work: Path, *, threads: int) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     cases = [case for held in task.held_out.values() for case in held]
-    answers = iter(ask(cases, folder, adapter=adapter, threads=threads))
+    answers = iter(ask(cases, folder, adapter=adapter, most_tokens=task.most_tokens, threads=threads))
     said = {name: [next(answers) for _ in held] for name, held in task.held_out.items()}
     return Result(
         key=run.key,

@@ -54,3 +54,5 @@ class Task:
     """By the name of the set."""
     teacher: Answer
     judge: Judge
+    most_tokens: int
+    """Of an answer, a quarter more than the longest right one has: what goes on for longer is wrong anyway."""

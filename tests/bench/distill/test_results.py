@@ -72,7 +72,7 @@ def test_runs_are_chosen_by_name_and_changed_settings_make_other_runs() -> None:
 
     assert changed.run.training["epochs"] == 7
     assert changed.run.key != PLANNED["presidio-types-1"].run.key
-    assert [each.name for each in chosen(runs(), ["made*"], {}, quick=False)] == ["made-base", "made"]
+    assert [each.name for each in chosen(runs(), ["made*"], {}, quick=False)] == ["made", "made-base"]
 
 
 def test_quick_runs_never_stand_for_real_ones() -> None:
