@@ -119,11 +119,9 @@ def export(
 
 
 def _settings(config: Config, workload: str) -> Settings:
-    """Of the configuration; the defaults for a workload that no rule names."""
     from distill.dataset.settings import Settings
-    from nightschool.config import Distill
 
-    given = config.workloads[workload].distill if workload in config.workloads else Distill()
+    given = config.distill_of(workload)
     return Settings(
         min_examples=given.min_examples,
         max_examples=given.max_examples,

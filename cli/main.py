@@ -20,6 +20,7 @@ from cli.logs import logs_app
 from cli.proxy import proxy
 from cli.sql import sql
 from cli.status import status
+from cli.train import train
 from cli.workloads import workloads
 from cli.worth import worth
 from nightschool.errors import NightschoolError
@@ -53,6 +54,7 @@ def build_app() -> typer.Typer:
     app.command()(status)
     app.command()(workloads)
     app.command()(worth)
+    app.command()(train)
     app.command()(gate)
     return app
 

@@ -94,10 +94,8 @@ def _gpu(hour_usd: float | None, hours: float | None) -> Gpu | None:
 def _shares(config: Config, workload: str) -> Shares:
     """As a dataset of this workload would be divided."""
     from distill.worth.need import Shares
-    from nightschool.config import Distill
 
-    named = config.workloads.get(workload)
-    settings = named.distill if named else Distill()
+    settings = config.distill_of(workload)
     return Shares(min_examples=settings.min_examples, test=settings.test_share)
 
 

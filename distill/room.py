@@ -12,25 +12,23 @@ from nightschool.store.query import QueryFailed
 
 
 class DiskFull(NightschoolError):
-    """There is no room to build a dataset in; nothing of it was kept."""
-
-    def __init__(self, place: Path) -> None:
-        super().__init__(
-            f"the disk of {place.parent} is full, so no dataset was built",
-            remedy="make room (old datasets can be deleted), take fewer exchanges with --since, or lower max_examples",
-        )
+    """There is no room for what was to be written; nothing half-written was kept."""
 
 
 @contextmanager
-def room_on_the_disk(place: Path) -> Iterator[None]:
-    """Turn the errors of a full disk, Python's and DuckDB's, into DiskFull."""
+def room_on_the_disk(place: Path, consequence: str, remedy: str) -> Iterator[None]:
+    """Turn the errors of a full disk, Python's and DuckDB's, into DiskFull.
+
+    ``consequence`` goes on from "the disk is full, so …".
+    """
+    full = DiskFull(f"the disk of {place.parent} is full, so {consequence}", remedy=remedy)
     try:
         yield
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise DiskFull(place) from error
+        raise full from error
     except QueryFailed as error:
         if "No space left on device" not in error.problem:
             raise
-        raise DiskFull(place) from error
+        raise full from error

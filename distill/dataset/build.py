@@ -28,16 +28,18 @@ from distill.dataset.gather import SCRATCH, gather, prepare, tool_book
 from distill.dataset.leakage import check_leakage
 from distill.dataset.plan import choose, find_turns
 from distill.dataset.reasons import REASONS
-from distill.dataset.room import room_on_the_disk
 from distill.dataset.settings import Settings
 from distill.dataset.sides import SIDES, assign, new_assignments, remember
 from distill.dataset.snapshot import CARD, MANIFEST, DatasetManifest, Side, publish, unfinished
-from distill.dataset.write import Comparison, digest_of, write_excluded, write_sides
+from distill.dataset.write import Comparison, write_excluded, write_sides
+from distill.digest import digest_of
+from distill.room import room_on_the_disk
 from distill.selection import Selection, UnknownWorkload
 from nightschool.errors import NightschoolError
 from nightschool.store.filter import moment
 from nightschool.store.query import ask
 
+_MAKE_ROOM = "make room (old datasets can be deleted), take fewer exchanges with --since, or lower max_examples"
 FILES = (*(f"{side}.parquet" for side in SIDES), "excluded.parquet")
 
 
@@ -73,7 +75,7 @@ def build(
     ``fits`` says which chats a student can be trained on: whoever knows the tokenizer gives it. ``progress`` hears how
     many exchanges have been read.
     """
-    with unfinished(folder) as work, room_on_the_disk(work):
+    with unfinished(folder) as work, room_on_the_disk(work, "no dataset was built", _MAKE_ROOM):
         filled = work / "dataset"
 
         def read(store: duckdb.DuckDBPyConnection) -> _Found:

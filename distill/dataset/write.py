@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -78,11 +77,6 @@ def write_excluded(store: duckdb.DuckDBPyConnection, path: Path) -> None:
     with _writer(path, EXCLUDED) as file:
         for batch in batches(store, f"select * from {SCRATCH}.excluded order by time, id"):
             file.write_table(pa.table(batch).cast(EXCLUDED))
-
-
-def digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -11,7 +11,6 @@ from nightschool.config.faults import Fault, InvalidConfig
 from nightschool.config.load import Loaded, find_config, load_config, read_config
 from nightschool.config.models import (
     Config,
-    Distill,
     Limits,
     PriceConfig,
     RecordConfig,
@@ -24,6 +23,7 @@ from nightschool.config.models import (
 from nightschool.config.promotion import Promote
 from nightschool.config.resolved import origins, resolved, resolved_yaml
 from nightschool.config.restart import restart_needed
+from nightschool.config.training import Distill
 
 __all__ = [
     "Config",

@@ -14,7 +14,7 @@ class Student(Section):
     """The small model, and the servers that answer for it."""
 
     base_model: Annotated[str, Field(min_length=1)] | None = None
-    """The model that adapters are made for: a hub id, or a folder, relative to this file."""
+    """The model that adapters are made for: a hub id, or a folder or GGUF file, relative to this file."""
 
     replicas: tuple[BaseUrl, ...] = ()
     """vLLM servers that hold the base model and load adapters, such as `http://gpu-1:8000`."""

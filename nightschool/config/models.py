@@ -18,6 +18,7 @@ from nightschool.config.headers import header_faults
 from nightschool.config.promotion import Promote
 from nightschool.config.references import reference_faults
 from nightschool.config.section import Broken, NamedMap, Section, TextMap
+from nightschool.config.training import Distill
 from nightschool.config.values import (
     WHOLE_SECRET,
     ApiVersion,
@@ -197,22 +198,6 @@ class When(Section):
         return (Broken(where, problem) for where, problem in condition_faults(given))
 
 
-class Distill(Section):
-    """What a student is taught with."""
-
-    min_examples: Count = 300
-    """Fewest answers to learn from; a dataset with less is not built."""
-
-    max_examples: Count = 10_000
-    """Most answers to learn from; what is more is left out at random, fresh ones least."""
-
-    test_share: Annotated[float, Field(gt=0, le=0.5, strict=True)] = 0.1
-    """Share of the groups (conversations, exact inputs) that is only tested with. A group keeps its side for ever."""
-
-    newest_days: Count = 7
-    """Days before the newest exchange whose examples are marked `newest`."""
-
-
 class Workload(Section):
     """A kind of task: one prompt template with its tools and schema."""
 
@@ -297,6 +282,11 @@ class Config(Section):
         """The upstream's own waiting times, completed from the top-level ones."""
         own = self.upstreams[upstream].timeouts
         return self.timeouts.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.timeouts
+
+    def distill_of(self, workload: str) -> Distill:
+        """The workload's own settings; the defaults for one that no rule names."""
+        named = self.workloads.get(workload)
+        return named.distill if named else Distill()
 
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:

@@ -40,9 +40,9 @@ def _data(given: Any, folder: Path, complaints: list[Complaint]) -> Any:
 
 
 def _student(student: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A base model that is a folder here; what is none is a name on the hub."""
+    """A base model that is a folder or a file here; what is none is a name on the hub."""
     given = student.get("base_model")
-    if not isinstance(given, str) or _no_path(given) or not (folder / given).is_dir():
+    if not isinstance(given, str) or _no_path(given) or not (folder / given).exists():
         return student
     return {**student, "base_model": str(folder / given)}
 
