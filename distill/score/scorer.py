@@ -18,6 +18,8 @@ INVALID_REFERENCE = "invalid_reference"
 """The reference itself breaks it, so the value says little."""
 SCORER_FAILED = "scorer_failed"
 NOT_A_NUMBER = "not_a_number"
+NO_MEASUREMENTS = frozenset({INVALID_REFERENCE, SCORER_FAILED, NOT_A_NUMBER})
+"""With these problems a value says nothing of the answer, and must count for nothing, not for 0."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -38,7 +40,7 @@ class Scored(NamedTuple):
 
     @property
     def is_measurement(self) -> bool:
-        """Whether the value says something of the answer. Where it does not, it must count for nothing, not for 0."""
+        """Whether the value says something of the answer."""
         return is_measurement(self.problem)
 
 
@@ -65,4 +67,4 @@ def kind_of(problem: str) -> str:
 
 def is_measurement(problem: str | None) -> bool:
     """Whether a value with this problem says something of the answer."""
-    return problem is None or kind_of(problem) == INVALID_ANSWER
+    return problem is None or kind_of(problem) not in NO_MEASUREMENTS

@@ -45,11 +45,27 @@ class Judge(Section):
     """Seconds to wait for one verdict."""
 
 
+class SpanNames(Section):
+    """Where the scorer `spans` finds what was found; names that are left out are recognised."""
+
+    list: Annotated[str, Field(min_length=1)] | None = None
+    """The list of spans, at any depth of the arguments or of the JSON content."""
+
+    value: Annotated[str, Field(min_length=1)] | None = None
+    """The field with the text that was found."""
+
+    type: Annotated[str, Field(min_length=1)] | None = None
+    """The field that says what it is."""
+
+
 class Evaluate(Section):
     """How a student is compared with its teacher."""
 
     scorer: Annotated[str, Field(min_length=1)] | None = None
     """What measures an answer: a scorer's name, or a function of your own, `package.module:function`."""
+
+    spans: SpanNames = SpanNames()
+    """Where the scorer `spans` finds what was found."""
 
     few_shot: Annotated[int, Field(ge=0, le=32, strict=True)] = 3
     """Training examples that the untuned base model is shown in the system `few_shot`; 0 leaves that system out."""

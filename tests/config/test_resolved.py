@@ -78,9 +78,24 @@ workloads:
       test_share: 0.1
       newest_days: 7
     evaluate:
+      spans: {}
       few_shot: 3
       concurrency: 8
       timeout_s: 300
+    promote:
+      criterion: parity
+      margin: 0.03
+      alpha: 0.05
+      nights: 30
+      min_rows: 300
+      max_unscored: 0.02
+      slices:
+        worst: 0.1
+        min_rows: 100
+      guards:
+        schema_validity: 0.01
+        refusals: 0.01
+        cost_ratio: 1
 limits:
   request_body_bytes: 16777216
 """

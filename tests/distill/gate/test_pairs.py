@@ -21,6 +21,8 @@ def test_answers_of_student_and_teacher_are_paired_by_example(tmp_path: Path) ->
         answer("a", "live", 0.7),
         answer("b", "student", 0.0, problem="invalid_answer: no JSON"),
         answer("b", "teacher", 1.0),
+        answer("c", "student", 0.0, problem="truncated"),
+        answer("c", "teacher", 1.0),
     ]
     write_evaluation(tmp_path, rows, truth="teacher", measured={"student": {"p95_latency_ms": 80.0, "other": 1}})
 
@@ -29,6 +31,7 @@ def test_answers_of_student_and_teacher_are_paired_by_example(tmp_path: Path) ->
     assert evidence.rows == (
         Row(group="g-a", teacher=1.0, student=0.5, slices=("novel", "tool:x"), truth="label"),
         Row(group="g-b", teacher=1.0, student=0.0, truth="teacher"),
+        Row(group="g-c", teacher=1.0, student=0.0, truth="teacher"),
     )
     assert (evidence.student, evidence.teacher) == (Measured(p95_latency_ms=80.0), Measured())
 
