@@ -28,7 +28,7 @@ Differences = NDArray[np.float64]
 
 def log_fortune(differences: Differences, mean: float) -> float:
     """The logarithm of what a fortune of 1 has become, by betting on means above ``mean``."""
-    return float(log_fortunes(differences, mean)[-1]) if len(differences) else 0.0
+    return _log_fortune(*np.unique(differences, return_counts=True), mean)
 
 
 def log_fortunes(differences: Differences, mean: float) -> Differences:
@@ -74,11 +74,20 @@ def interval(differences: Differences, risk: float) -> tuple[float, float]:
 
 def lower_bound(differences: Differences, risk: float) -> float:
     """The greatest mean that is refuted as too small. What refutes one refutes all below it: halve the rest."""
+    values, counts = np.unique(differences, return_counts=True)
     refuted, standing = -1.0, float(differences.mean())
     for _ in range(_STEPS):
         middle = (refuted + standing) / 2
-        if middle > -1 and log_fortune(differences, middle) >= log(1 / risk):
+        if middle > -1 and _log_fortune(values, counts, middle) >= log(1 / risk):
             refuted = middle
         else:
             standing = middle
     return refuted
+
+
+def _log_fortune(values: Differences, counts: NDArray[np.int64], mean: float) -> float:
+    """The same for values that came so many times: most scores have few, and a sum over them needs no order."""
+    bets = BOLDNESS / (1 + mean)
+    grown = (np.log1p(np.outer(bets, values - mean)) * counts).sum(axis=1)
+    greatest = float(grown.max())
+    return greatest + log(np.exp(grown - greatest).mean())

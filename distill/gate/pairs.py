@@ -5,7 +5,7 @@
 A row is one answer of one system: ``group``, ``example``, ``system`` (base, few_shot, student, live, teacher),
 ``score``, ``problem``, ``slices``, and where it is known ``truth`` (label, verifier, judge, teacher). The manifest says
 when it was ``finished``, what the ``truth`` of all rows is where they do not say it, and under ``measured`` by system
-what was measured besides: the fields of ``Measured``.
+what was measured besides: the fields of ``Measured``. Where nobody says what is true, it is the teacher's own answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distill.dataset.snapshot import place_of
-from distill.gate.evidence import Evidence, EvidenceError, Measured, Row
+from distill.gate.evidence import TEACHER_ITSELF, Evidence, EvidenceError, Measured, Row
 from distill.score.scorer import is_measurement
 
 ROWS = "rows.parquet"
@@ -120,7 +120,7 @@ def _row(systems: dict[str, dict[str, Any]], truth: str | None) -> Row:
         student=student[0],
         slices=tuple(names),
         problem=teacher[1] or student[1],
-        truth=some.get("truth") or truth,
+        truth=some.get("truth") or truth or TEACHER_ITSELF,
     )
 
 

@@ -59,6 +59,14 @@ def test_a_score_that_measures_nothing_counts_for_nothing(
     assert (decision.rows, decision.mean_difference) == (400, 0)
 
 
+def test_where_nobody_says_what_is_true_nobody_beats_the_teacher(tmp_path: Path) -> None:
+    write_evaluation(tmp_path, answers([(0.0, 1.0)] * 400))
+
+    decision = decide(newest_evaluation(tmp_path, "triage").evidence, Criteria(criterion="beat"))
+
+    assert (decision.verdict, decision.set_aside) == ("undecided", 400)
+
+
 def test_an_example_that_one_side_lacks_is_counted(tmp_path: Path) -> None:
     write_evaluation(tmp_path, [*answers([(1.0, 1.0)]), answer("x", "teacher", 1.0), answer("y", "student", 1.0)])
 
