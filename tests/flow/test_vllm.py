@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -80,7 +81,33 @@ def shape(chunk: Any) -> dict[str, Any]:
     return {key: value for key, value in chunk.to_dict().items() if key not in ("id", "created", "system_fingerprint")}
 
 
-def test_tools_schema_and_logprobs_are_recorded(client: openai.OpenAI, engine: Engine, proxy: RunningProxy) -> None:
+def test_log_probabilities_are_recorded_and_an_answer_has_the_shape_of_a_direct_one(
+    engine: Engine, tmp_path: Path
+) -> None:
+    asked: Any = {"model": engine.model, "messages": MESSAGES, "max_tokens": 8, "temperature": 0}
+    with (
+        running_proxy(config_for(engine.base_url, record={"logprobs": 5, "segment_s": 1.0}), tmp_path) as proxy,
+        openai.OpenAI(base_url=engine.base_url, api_key="none", max_retries=0, timeout=120) as direct,
+        openai.OpenAI(base_url=proxy.base_url, api_key="none", max_retries=0, timeout=120) as client,
+    ):
+        streams = [list(each.chat.completions.create(**asked, stream=True)) for each in (direct, client)]
+        raw = client.chat.completions.with_raw_response.create(**asked)
+        plain = [shape(direct.chat.completions.create(**asked)), shape(raw.parse())]
+        record = proxy.record(raw.headers["x-nightschool-id"])
+
+    # The engine may put two tokens into one event, so events are not compared as cut.
+    keys = [{key for chunk in stream for key in chunk.choices[0].to_dict()} for stream in streams]
+    texts = ["".join(chunk.choices[0].delta.content or "" for chunk in stream) for stream in streams]
+    assert (keys[0], texts[0]) == (keys[1], texts[1])
+    assert {chunk.choices[0].logprobs for chunk in streams[1]} == {None}
+    assert plain[0] == plain[1]
+    (found,) = json.loads(record["logprobs"])
+    assert len(found["content"]) == record["completion_tokens"] == 8
+    assert {len(token["top_logprobs"]) for token in found["content"]} <= {5, 6}  # the chosen one, if it is none of them
+    assert json.loads(record["response"])["choices"][0]["logprobs"] is None
+
+
+def test_tools_and_schema_are_recorded(client: openai.OpenAI, engine: Engine, proxy: RunningProxy) -> None:
     asked: Any = {"model": engine.model, "messages": MESSAGES, "max_tokens": 8, "temperature": 0}
     raw = client.chat.completions.with_raw_response.create(**asked, tools=TOOLS, tool_choice="auto")
     record = proxy.record(raw.headers["x-nightschool-id"])
