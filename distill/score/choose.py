@@ -89,7 +89,8 @@ def _of_calls(messages: Sequence[Message], answers: Sequence[Answer]) -> Choice:
     calling = sum(bool(answer.calls) for answer in answers)
     if share := _share_of_spans(messages):
         return Choice("spans", f"{share:.0%} of the answers with calls give lists of values with types")
-    return Choice("tool_call", f"{calling / len(answers):.0%} of the answers call tools")
+    beside = "" if calling == len(answers) else "; of the others it only sees that they call none, not what they say"
+    return Choice("tool_call", f"{calling / len(answers):.0%} of the answers call tools{beside}")
 
 
 def _share_of_spans(messages: Sequence[Message]) -> float:

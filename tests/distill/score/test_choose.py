@@ -32,9 +32,13 @@ def test_what_the_configuration_says_goes_first() -> None:
 
 
 def test_calls_of_tools_are_compared_as_such() -> None:
-    choice = choose([example(calls(("weather", {"city": "Oslo"})), says("It rains."))], None)
+    call = calls(("weather", {"city": "Oslo"}))
 
-    assert choice == ("tool_call", "50% of the answers call tools")
+    always, often = choose([example(call)], None), choose([example(call, says("It rains."))], None)
+
+    assert always == ("tool_call", "100% of the answers call tools")
+    assert often.name == "tool_call"
+    assert "50% of the answers call tools; of the others it only sees" in often.reason
 
 
 def test_calls_that_give_lists_of_values_with_types_are_spans() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,16 +102,12 @@ def test_the_old_function_call_is_a_call() -> None:
 
 
 def test_two_thousand_rows_take_less_than_five_seconds() -> None:
-    """Real calls of an agent, each against the next one's; tools with schemas as large as those of the agent."""
+    """Real calls of an agent, against themselves and against others; tools with every argument that was ever used."""
     if not TRAJECTORIES.exists():
         pytest.skip(f"{TRAJECTORIES} is not there")
     turns = [turn for episode in json.loads(TRAJECTORIES.read_text()) for turn in episode["traj"]]
     answers = [turn for turn in turns if turn["role"] == "assistant" and turn.get("tool_calls")]
-    names = sorted({call["function"]["name"] for answer in answers for call in answer["tool_calls"]})
-    tools = [
-        {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
-        for name in names
-    ]
+    tools = tools_of([call["function"] for answer in answers for call in answer["tool_calls"]])
     rows = [(answers[i % len(answers)], answers[(i + i // len(answers)) % len(answers)]) for i in range(2000)]
     began = time.perf_counter()
 
@@ -119,3 +116,27 @@ def test_two_thousand_rows_take_less_than_five_seconds() -> None:
     assert time.perf_counter() - began < 5
     assert sum(value == 1 for value in values) >= 1000
     assert any(0 < value < 1 for value in values)
+
+
+def tools_of(functions: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Definitions that allow what was called, and nothing else."""
+    kinds = {str: "string", int: "number", float: "number", list: "array", dict: "object", bool: "boolean"}
+    used: dict[str, dict[str, set[str]]] = {}
+    for function in functions:
+        for name, value in json.loads(function["arguments"]).items():
+            used.setdefault(function["name"], {}).setdefault(name, set()).add(kinds[type(value)])
+        used.setdefault(function["name"], {})
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "parameters": {
+                    "type": "object",
+                    "properties": {argument: {"type": sorted(types)} for argument, types in arguments.items()},
+                    "additionalProperties": False,
+                },
+            },
+        }
+        for name, arguments in sorted(used.items())
+    ]
