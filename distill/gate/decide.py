@@ -16,7 +16,7 @@ import numpy as np
 from distill.gate.bets import Differences, fortune, interval, log_fortune, log_fortunes
 from distill.gate.bootstrap import bootstrap_interval
 from distill.gate.criteria import Criteria, checked
-from distill.gate.evidence import TEACHER_ITSELF, Evidence, Group, Row, groups_of, problems_of
+from distill.gate.evidence import NO_TEACHER_ANSWER, TEACHER_ITSELF, Evidence, Group, Row, groups_of, problems_of
 from distill.gate.guards import Guard, judge_guards
 from distill.gate.need import rows_needed
 from distill.gate.slices import Slice, judge_slices
@@ -118,12 +118,17 @@ def _refusals(given: Sequence[Row], rows: Sequence[Row], unscored: dict[str, int
         yield "there are no rows"
     elif not rows:
         yield "all that is known is the teacher's own answers: a student can be on a par with them, never beat them"
-    elif (missing := sum(unscored.values())) > criteria.max_unscored * len(rows):
+    elif (missing := _unfairly_missing(unscored)) > criteria.max_unscored * len(rows):
         told = ", ".join(f"{count:,} {kind}" for kind, count in unscored.items())
         yield (
             f"{missing:,} of {len(rows):,} rows have no score ({told}), more than {criteria.max_unscored:.0%}: "
             "what is left may be no fair sample"
         )
+
+
+def _unfairly_missing(unscored: dict[str, int]) -> int:
+    """Rows whose loss may favour the student; where the teacher had failed, it cannot."""
+    return sum(count for kind, count in unscored.items() if kind != NO_TEACHER_ANSWER)
 
 
 def _harms(harm: float, slices: Sequence[Slice], guards: Sequence[Guard]) -> Iterator[str]:

@@ -21,6 +21,9 @@ SEED = "nightschool gate 1"
 TEACHER_ITSELF = "teacher"
 """The truth of rows for which nothing better is known than what the teacher answered."""
 
+NO_TEACHER_ANSWER = "no_teacher_answer"
+"""The problem of rows that are labelled because the teacher had failed: there is nobody to compare with."""
+
 
 class EvidenceError(NightschoolError):
     """Scores cannot be read, or are none."""

@@ -132,6 +132,15 @@ def test_what_is_no_score_is_counted_and_promotes_nobody(bad: float | None) -> N
     assert decide(all_bad, PARITY).e_value == 1
 
 
+def test_rows_on_which_the_teacher_had_failed_are_counted_and_keep_nobody_from_judging() -> None:
+    failed = tuple(Row(group=f"x{n}", teacher=None, student=1.0, problem="no_teacher_answer: cut") for n in range(200))
+
+    decision = decide(Evidence((*evidence_of(wins=45, losses=45, ties=810).rows, *failed)), PARITY)
+
+    assert (decision.verdict, decision.rows) == ("promote", 900)
+    assert decision.unscored == {"no_teacher_answer": 200}
+
+
 def test_nothing_is_undecided() -> None:
     decision = decide(Evidence(()), PARITY)
 
