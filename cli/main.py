@@ -14,6 +14,7 @@ import typer
 from cli.config import check, init, schema
 from cli.dataset import dataset_app
 from cli.doctor import doctor
+from cli.evaluate import evaluate
 from cli.gate import gate
 from cli.labels import labels_app
 from cli.logs import logs_app
@@ -55,6 +56,7 @@ def build_app() -> typer.Typer:
     app.command()(workloads)
     app.command()(worth)
     app.command()(train)
+    app.command()(evaluate)
     app.command()(gate)
     return app
 

@@ -11,15 +11,15 @@ import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import httpx
 import openai
 
+from distill.judge.ask import JudgeUnavailable, QuestionFailed, Reply
 from distill.judge.rubric import SCHEMA
 from distill.score.scorer import Message
 from nightschool.config import Judge, Upstream
-from nightschool.errors import NightschoolError
 
 ANSWER_TOKENS = 1_000
 _TRIES = 6
@@ -33,28 +33,6 @@ _WAYS: tuple[dict[str, Any], ...] = (
     {},
 )
 """How to ask, from the best way to the one that everything understands."""
-
-
-class JudgeUnavailable(NightschoolError):
-    """The judge cannot be asked any more; verdicts that were given are kept."""
-
-
-class QuestionFailed(Exception):
-    """One question has no answer; the text says why."""
-
-
-class Reply(NamedTuple):
-    """What the judge wrote, and what it cost."""
-
-    text: str
-    prompt_tokens: int | None
-    completion_tokens: int | None
-
-
-class Ask(Protocol):
-    """Puts messages to a judge. Raises QuestionFailed, or JudgeUnavailable."""
-
-    async def __call__(self, messages: list[Message]) -> Reply: ...
 
 
 class JudgeClient:

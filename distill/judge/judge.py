@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from distill.judge.ask import Ask, QuestionFailed
 from distill.judge.budget import Budget
-from distill.judge.client import Ask, QuestionFailed
 from distill.judge.kept import KeptVerdicts
 from distill.judge.rubric import AGAIN, key_of, prompt_of
 from distill.judge.verdict import SCORES, Read, prefer, read_verdict

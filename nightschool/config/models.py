@@ -288,6 +288,11 @@ class Config(Section):
         named = self.workloads.get(workload)
         return named.distill if named else Distill()
 
+    def evaluate_of(self, workload: str) -> Evaluate:
+        """The same of how a student is compared."""
+        named = self.workloads.get(workload)
+        return named.evaluate if named else Evaluate()
+
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:
         return (Broken(where, problem) for where, problem in reference_faults(given))

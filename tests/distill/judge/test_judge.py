@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.judge.client import JudgeUnavailable
+from distill.judge.ask import JudgeUnavailable
 from nightschool.record import Price
 from tests.distill.judge.court import judged, pair, verdicts
 from tests.distill.judge.scripted_judge import Reply, ScriptedJudge, running_judge

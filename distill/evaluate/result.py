@@ -1,0 +1,193 @@
+"""An evaluation on the disk: its rows, its manifest, its report, published whole or not at all.
+
+data/evaluations/<workload>/<day>-<12 hex>/  rows.parquet  manifest.json  report.html  report.md
+data/evaluations/<workload>/.unfinished/<key>/  answers.jsonl      what a run that was interrupted goes on with
+data/evaluations/<workload>/verdicts.jsonl                         verdicts that are not in the store yet
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distill.dataset.snapshot import place_of
+from distill.evaluate.marks import Mark
+from distill.gate.evidence import Measured
+from distill.judge.calibrate import Calibration
+from distill.judge.judge import Counts
+from nightschool.errors import NightschoolError, StoreBusy
+from nightschool.store.durable import make_folder, sync_folder
+from nightschool.store.lock import lock_at_once
+
+FORMAT_VERSION = 1
+MANIFEST, ROWS, HTML, MARKDOWN = "manifest.json", "rows.parquet", "report.html", "report.md"
+_COLUMNS: list[tuple[str, pa.DataType]] = [
+    ("group", pa.string()),
+    ("example", pa.string()),
+    ("system", pa.string()),
+    ("score", pa.float64()),
+    ("problem", pa.string()),
+    ("truth", pa.string()),
+    ("slices", pa.list_(pa.string())),
+    ("answer", pa.string()),
+    ("valid", pa.bool_()),
+    ("refusal", pa.bool_()),
+    ("judge", pa.float64()),
+    ("reason", pa.string()),
+    ("latency_ms", pa.float64()),
+    ("prompt_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("cost_usd", pa.float64()),
+]
+SCHEMA = pa.schema(_COLUMNS)
+
+
+class UnknownEvaluation(NightschoolError):
+    """No evaluation has this name, or its manifest cannot be read."""
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """The dataset whose test side was answered."""
+
+    name: str
+    hash: str
+
+
+class ScorerUsed(msgspec.Struct, frozen=True):
+    """What measured the answers, and why that."""
+
+    name: str
+    reason: str
+
+
+class JudgeUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was asked, and what came of it."""
+
+    upstream: str
+    model: str
+    rubric: str
+    rubric_hash: str
+    counts: Counts
+    relatives: list[str] = []
+    """Models of its own family among those that it judged."""
+    calibration: Calibration | None = None
+
+
+class SystemUsed(msgspec.Struct, frozen=True):
+    """Who answered: the model that was asked for, and the training examples that it was shown."""
+
+    name: str
+    model: str | None = None
+    shots: list[str] = []
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the numbers of an evaluation depend on, and what was measured."""
+
+    format_version: int = FORMAT_VERSION
+    id: str
+    key: str
+    """Hash of what is evaluated, and how: the same again needs no run."""
+    workload: str
+    started: str
+    finished: str
+    dataset: Dataset
+    adapter: str | None
+    base_model: str
+    format: str
+    template_hash: str
+    scorer: ScorerUsed
+    truth: str
+    """What most rows were compared with; each row says it of itself."""
+    truths: dict[str, int]
+    """Cases by what was held to be true."""
+    cases: int
+    """On the test side."""
+    taken: int
+    """Of these, evaluated."""
+    systems: list[SystemUsed]
+    settings: dict[str, Any]
+    judge: JudgeUsed | None
+    measured: dict[str, Measured]
+    problems: dict[str, dict[str, int]]
+    """By system, kind and number."""
+    warnings: list[str]
+    versions: dict[str, str]
+    files: dict[str, str] = {}
+    """SHA-256 by file."""
+
+
+def evaluations_of(data: Path, workload: str) -> Path:
+    """The folder of a workload's evaluations."""
+    return data / "evaluations" / place_of(data, workload).name
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest in an evaluation's folder."""
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, OSError) as error:
+        raise UnknownEvaluation(
+            f"{folder / MANIFEST} cannot be read: {error}", remedy="delete the folder, and evaluate again"
+        ) from error
+
+
+def with_key(place: Path, key: str) -> Manifest | None:
+    """The newest evaluation of just this."""
+    found = [read_manifest(path.parent) for path in place.glob(f"[!.]*/{MANIFEST}")]
+    return max((one for one in found if one.key == key), key=lambda one: one.finished, default=None)
+
+
+@contextmanager
+def only_run(place: Path) -> Iterator[None]:
+    """One evaluation of a workload at a time: two would ask everything twice."""
+    make_folder(place)
+    with lock_at_once(place / "run.lock") as held:
+        if not held:
+            raise StoreBusy(f"another evaluation in {place} is running", remedy="wait until it has ended")
+        yield
+
+
+def workplace(place: Path, key: str) -> Path:
+    """Where a run keeps what it has; runs of other things that were given up are forgotten."""
+    unfinished = place / ".unfinished"
+    for other in unfinished.glob("*"):
+        if other.name != key:
+            shutil.rmtree(other, ignore_errors=True)
+    make_folder(unfinished / key)
+    return unfinished / key
+
+
+def table_of(marks: Sequence[Mark]) -> pa.Table:
+    """Marks as rows of ``rows.parquet``."""
+    return pa.Table.from_pylist([msgspec.to_builtins(mark) for mark in marks], schema=SCHEMA)
+
+
+@contextmanager
+def rows_file(path: Path) -> Iterator[pq.ParquetWriter]:
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as file:
+        yield file
+
+
+def publish(place: Path, filled: Path, manifest: Manifest) -> Path:
+    """Give a filled folder its name, once it is on the disk; the answers of the run are not needed any more."""
+    target = place / manifest.id
+    for path in filled.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(filled)
+    filled.replace(target)
+    sync_folder(place)
+    shutil.rmtree(place / ".unfinished" / manifest.key, ignore_errors=True)
+    return target

@@ -1,0 +1,157 @@
+"""A server that speaks what an evaluation needs of vLLM: models, adapters at run time, chat. It answers by rule."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from nightschool.formats import CHATML, render_prompt
+
+Json = dict[str, Any]
+Rule = Callable[[str, list[Json]], str | Json]
+BASE = "smollm2-135m"
+ROOT = "/models/SmolLM2-135M-Instruct"
+
+
+def echo(model: str, messages: list[Json]) -> str:
+    return str(messages[-1]["content"])
+
+
+class FakeReplica:
+    """What the server does, and what it was asked."""
+
+    def __init__(self, rule: Rule = echo) -> None:
+        self.rule = rule
+        self.url = ""
+        self.lora = True
+        self.tokenizes = True
+        self.renders_otherwise = False
+        self.refuse: Callable[[Json], str | None] = lambda body: None
+        self.fail_next = 0
+        self.delay_s = 0.0
+        self.finish_reason = "stop"
+        self.adapters: dict[str, str] = {}
+        self.chats: list[Json] = []
+        self.most_at_once = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    @property
+    def asked(self) -> Counter[tuple[str, str]]:
+        """How often each model was asked each question."""
+        with self._lock:
+            return Counter((body["model"], json.dumps(body["messages"])) for body in self.chats)
+
+    def get(self, path: str) -> tuple[int, Json]:
+        if path == "/v1/models":
+            base = {"id": BASE, "object": "model", "root": ROOT, "parent": None, "max_model_len": 2048}
+            loaded = [{"id": name, "root": path, "parent": BASE} for name, path in self.adapters.items()]
+            return 200, {"object": "list", "data": [base, *loaded]}
+        return (200, {"version": "0.0.fake"}) if path == "/version" else (404, {"detail": "Not Found"})
+
+    def post(self, path: str, body: Json) -> tuple[int, Json]:
+        if path == "/v1/load_lora_adapter":
+            return self._load(body)
+        if path == "/tokenize":
+            return self._tokenize(body)
+        if path == "/v1/chat/completions":
+            return self._chat(body)
+        return 404, {"detail": "Not Found"}
+
+    def _load(self, body: Json) -> tuple[int, Json]:
+        if not self.lora:
+            return 404, {"detail": "Not Found"}
+        if not (Path(body["lora_path"]) / "adapter_config.json").exists():
+            return 404, _error(f"Loading lora {body['lora_name']} failed: No adapter found for {body['lora_path']}")
+        self.adapters[body["lora_name"]] = body["lora_path"]
+        return 200, {}
+
+    def _tokenize(self, body: Json) -> tuple[int, Json]:
+        if not self.tokenizes:
+            return 404, {"detail": "Not Found"}
+        text = body.get("prompt")
+        if text == CHATML.end_of_turn:
+            return 200, {"tokens": [2]}
+        if text is None:
+            text = render_prompt(body["messages"], body.get("tools"), CHATML)
+            text = f"You are helpful.\n{text}" if self.renders_otherwise else text
+        return 200, {"tokens": list(text.encode())}
+
+    def _chat(self, body: Json) -> tuple[int, Json]:
+        with self._lock:
+            self.chats.append(body)
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+            fails = self.fail_next > 0
+            self.fail_next -= fails
+        time.sleep(self.delay_s)
+        with self._lock:
+            self._now -= 1
+        if fails:
+            return 500, _error("engine dead")
+        if body["model"] not in {BASE, *self.adapters}:
+            return 404, _error(f"The model `{body['model']}` does not exist.")
+        if words := self.refuse(body):
+            return 400, _error(words)
+        said = self.rule(body["model"], body["messages"])
+        message = {"role": "assistant", "content": said} if isinstance(said, str) else {"role": "assistant", **said}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        usage = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
+        return 200, {
+            "id": "c",
+            "object": "chat.completion",
+            "model": body["model"],
+            "choices": [choice],
+            "usage": usage,
+        }
+
+
+def _error(words: str) -> Json:
+    return {"error": {"message": words, "type": "BadRequestError", "param": None, "code": 400}}
+
+
+@contextmanager
+def running_replica(replica: FakeReplica) -> Iterator[FakeReplica]:
+    """Serve on a free port until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._send(*replica.get(self.path))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            self._send(*replica.post(self.path, body))
+
+        def _send(self, status: int, value: Json) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Says nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A client that has gone."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        replica.url = f"http://127.0.0.1:{server.server_port}"
+        yield replica
+        server.shutdown()
+        thread.join()
