@@ -25,8 +25,10 @@ class NotEnoughMemory(NightschoolError):
     """The run would not fit on this device."""
 
 
-def needed_bytes(config: Any, parameters: int, lora_parameters: int, settings: TrainSettings) -> float:
-    """Peak bytes on the device; ``config`` is the base model's."""
+def needed_bytes(
+    config: Any, parameters: int, lora_parameters: int, settings: TrainSettings, *, row_tokens: int
+) -> float:
+    """Peak bytes on the device; ``config`` is the base model's, ``row_tokens`` the length of the longest row."""
     width = 4 if settings.precision == "float32" else 2
     weights = parameters * (0.6 if settings.load_in_4bit else width)
     lora = lora_parameters * 4 * 4  # weights, gradients, and two moments, in float32
@@ -36,8 +38,8 @@ def needed_bytes(config: Any, parameters: int, lora_parameters: int, settings: T
         per_token = layers * config.hidden_size * width + per_layer
     else:
         per_token = layers * per_layer
-    logits = settings.row_tokens / 2 * config.vocab_size * 4 * 3  # as they are, in float32, and their gradient
-    return float(weights + lora + settings.row_tokens * per_token + logits + _RUNTIME_BYTES)
+    logits = row_tokens / 2 * config.vocab_size * 4 * 3  # as they are, in float32, and their gradient
+    return float(weights + lora + row_tokens * per_token + logits + _RUNTIME_BYTES)
 
 
 def _kept_per_token(config: Any) -> float:
@@ -64,7 +66,8 @@ def _remedy(settings: TrainSettings, device: torch.device) -> str:
         helping.append("`load_in_4bit: true`")
     if not settings.gradient_checkpointing:
         helping.append("`gradient_checkpointing: true`")
-    if settings.row_tokens > settings.max_tokens:
-        helping.append(f"`row_tokens: {settings.max_tokens}`")
-    helping.append(f"`max_tokens` below {settings.max_tokens} (longer rows are left out), or a smaller base model")
+    helping.append(f"`row_tokens` below {settings.row_tokens:,}")
+    helping.append(
+        f"`max_tokens` below {settings.max_tokens:,} (longer examples are left out), or a smaller base model"
+    )
     return "under `distill:` " + ", ".join(helping)

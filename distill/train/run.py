@@ -103,8 +103,7 @@ def train(
         if (known := _finished(data, folder, wanted.workload)) is not None:
             return Trained(known, new=False)
         sides = _read(folder_of(data, dataset), base, settings, wanted.workload)
-        needed = needed_bytes(base.config, base.parameters, lora_parameters(base.config, settings.rank), settings)
-        memory = check_memory(needed, team.device, settings)
+        memory = check_memory(_needed_bytes(base, settings, sides), team.device, settings)
         if team.leads:
             started(Started(run, dataset, base.name, decided, *sides, memory, str(team.device)))
         with deterministic(team.device):
@@ -166,6 +165,17 @@ def _read(folder: Path, base: Base, settings: TrainSettings, workload: str) -> t
             remedy="raise `max_tokens` under `distill:`, if the base model's window allows it",
         )
     return train, validation
+
+
+def _needed_bytes(base: Base, settings: TrainSettings, sides: tuple[Sequences, Sequences]) -> float:
+    longest = max(len(sequence.ids) for side in sides for sequence in side.kept)
+    return needed_bytes(
+        base.config,
+        base.parameters,
+        lora_parameters(base.config, settings.rank),
+        settings,
+        row_tokens=max(longest, settings.row_tokens),
+    )
 
 
 def _publish(

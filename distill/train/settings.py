@@ -81,9 +81,6 @@ def settle(given: Distill, now: Circumstances) -> tuple[TrainSettings, list[Deci
             decided[name] = Decided(name, getattr(given, name), "configuration")
         elif name not in decided:
             decided[name] = Decided(name, getattr(given, name), "default")
-    window = decided["max_tokens"]
-    if decided["row_tokens"].value < window.value:
-        decided["row_tokens"] = Decided("row_tokens", window.value, f"max_tokens is {window.value}")
     ordered = [decided[name] for name in TrainSettings.__struct_fields__]
     return TrainSettings(**{each.name: each.value for each in ordered}), ordered
 
