@@ -22,6 +22,7 @@ import httpx
 
 from demo.child import child_process, last_lines
 from nightschool.errors import NightschoolError
+from nightschool.formats import CHATML
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
@@ -36,6 +37,7 @@ ENVIRONMENT = {
     "VLLM_TARGET_DEVICE": "cpu",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; 2 048 tokens of this model need 0.1
 }
+MAX_LORA_RANK = 16
 
 
 class EngineError(NightschoolError):
@@ -62,9 +64,12 @@ def why_missing() -> str | None:
 
 
 @contextlib.contextmanager
-def running_engine(*, log: Path, waiting: Callable[[float], None] = lambda seconds: None) -> Iterator[Engine]:
+def running_engine(
+    *, log: Path, students: bool = False, waiting: Callable[[float], None] = lambda seconds: None
+) -> Iterator[Engine]:
     """Start vLLM with the small model on a free port of 127.0.0.1 and end it on the way out.
 
+    For ``students`` it loads adapters while it runs, and writes prompts by the template that they are taught with.
     ``waiting`` is called about once a second with the seconds waited so far.
     """
     missing = why_missing()
@@ -72,7 +77,12 @@ def running_engine(*, log: Path, waiting: Callable[[float], None] = lambda secon
         raise EngineError(missing, remedy="make model")
     port = free_port()
     environment = {**os.environ, **ENVIRONMENT}
-    with child_process(engine_command(port), log=log, env=environment, cwd=ROOT) as process:
+    command = engine_command(port)
+    if students:
+        environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "True"
+        command += ["--enable-lora", "--max-loras", "4", "--max-lora-rank", str(MAX_LORA_RANK)]
+        command += ["--chat-template", CHATML.template_path]
+    with child_process(command, log=log, env=environment, cwd=ROOT) as process:
         start_s = _wait_until_healthy(process, port, log, waiting)
         yield Engine(f"http://127.0.0.1:{port}/v1", MODEL_NAME, start_s)
 

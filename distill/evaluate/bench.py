@@ -95,7 +95,7 @@ class Bench:
             answer = kept.get(system, case.example)
             assert answer is not None
             async with gate:
-                mark = await self._marker.of(answer, case, slices_of(case, survey))
+                mark = await self._marker.of(answer, case, self._slices(case, survey))
             done()
             return mark
 
@@ -125,7 +125,10 @@ class Bench:
                 file.write_table(table_of(await _all([generated(system, case) for case in some])))
 
     def _teachers(self, case: Case, survey: Survey) -> Mark:
-        return self._marker.teachers(case, slices_of(case, survey), self._facts.get(case.example, Facts()))
+        return self._marker.teachers(case, self._slices(case, survey), self._facts.get(case.example, Facts()))
+
+    def _slices(self, case: Case, survey: Survey) -> list[str]:
+        return slices_of(case, survey, self._marker.truth_of(case))
 
     def judge_used(self, calibration: Calibration | None) -> JudgeUsed | None:
         if self._judging is None or self._judge is None:

@@ -109,8 +109,8 @@ def all_cases(folder: Path) -> Iterator[Case]:
                 yield from _cases(row)
 
 
-def slices_of(case: Case, survey: Survey) -> list[str]:
-    """The parts of the traffic that a case belongs to."""
+def slices_of(case: Case, survey: Survey, truth: str) -> list[str]:
+    """The parts of the traffic that a case belongs to; ``truth`` is one where there are several."""
     names = [f"length:{1 + sum(case.length > limit for limit in survey.length_limits)} of 4"]
     tools = sorted({call.name for call in calls_of(case.reference)})
     names += [f"tool:{name}" for name in tools] if tools else ["tool:none"] if case.question.tools else []
@@ -121,8 +121,8 @@ def slices_of(case: Case, survey: Survey) -> list[str]:
         names.append("newest days")
     if case.novelty is not None and case.novelty >= NOVEL:
         names.append("novel")
-    if case.labelled:
-        names.append("labelled")
+    if survey.truths[True] and survey.truths[False]:
+        names.append(f"truth:{truth}")
     return names
 
 

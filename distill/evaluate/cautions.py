@@ -23,6 +23,11 @@ def _truth(manifest: Manifest, no_judge: bool) -> Iterator[str]:
             "The answers are free text and no judge is named: equal wording is all that counts, which says "
             "little. Name one under `evaluate: judge:`."
         )
+    if "judge" in manifest.truths and len(manifest.truths) > 1:
+        yield (
+            "Scores are of two kinds: right or wrong by labels, and better or worse than the teacher by the judge (0.5 "
+            "is a tie). Look at the differences, and at the slices `truth:…` apart."
+        )
     if set(manifest.truths) == {"teacher"}:
         yield (
             "Nothing is known of the truth but what the teacher answered: the teacher scores 1 by definition, and a "

@@ -36,7 +36,7 @@ class Exhibit(NamedTuple):
     turns: list[Turn]
     """The end of the prompt."""
     left_out: int
-    """Messages before."""
+    """Messages before, without the system prompt."""
     teacher: str
     system: str
     label: str | None
@@ -69,13 +69,13 @@ def _rows(path: Path, wanted: set[str], of_interest: str) -> dict[tuple[str, str
 
 def _exhibit(pair: Pair, case: Case, rows: dict[tuple[str, str], dict[str, Any]], of_interest: str) -> Exhibit:
     teacher, system = rows[TEACHER, pair.example], rows[of_interest, pair.example]
-    messages = case.question.messages
-    shown = [message for message in messages if message.get("role") not in ("system", "developer")][-_SHOWN_TURNS:]
+    turns = [message for message in case.question.messages if message.get("role") not in ("system", "developer")]
+    shown = turns[-_SHOWN_TURNS:]
     return Exhibit(
         example=pair.example,
         difference=pair.difference,
         turns=[Turn(str(message.get("role")), _cut(_said(message))) for message in shown],
-        left_out=len(messages) - len(shown),
+        left_out=len(turns) - len(shown),
         teacher=_cut(told(case.teacher)),
         system=_cut(_answer(system["answer"])),
         label=_cut(told(case.reference)) if case.labelled else None,

@@ -141,7 +141,7 @@ def wilson(right: float, count: int) -> tuple[float, float]:
     share = right / count
     middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
     reach = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return (middle - reach if right > 0 else 0.0), (middle + reach if right < count else 1.0)
 
 
 def measured(rows: Sequence[Row]) -> Measured:

@@ -6,11 +6,12 @@ Every recorded text is data: HTML escapes it, Markdown fences it, and the page f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from distill.evaluate.exhibits import exhibits
 from distill.evaluate.figures import Figures, Interval, SliceFigures, SystemFigures
@@ -41,6 +42,7 @@ PROBLEM_WORDS = {
     "judge_failed": "the judge could not be asked; no score",
 }
 _MOST_SLICES = 40
+_REACHES = (0.1, 0.2, 0.5, 1.0)
 _UNKNOWN = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 
@@ -82,8 +84,9 @@ def render(template: str, told: Mapping[str, Any]) -> str:
         "dollars": _dollars,
         "fenced": _fenced,
         "cell": _cell,
+        "code": _code,
         "score_bar": lambda interval: _bar(interval, 0.0, 1.0),
-        "difference_bar": lambda interval: _bar(interval, -1.0, 1.0),
+        "difference_bar": lambda interval, reach: _bar(interval, -reach, reach),
     }
     return environment.get_template(template).render(told)
 
@@ -105,6 +108,7 @@ def headline(manifest: Manifest, figures: Figures) -> str:
 
 
 def _told(manifest: Manifest, figures: Figures) -> dict[str, Any]:
+    shown = _shown(figures.slices)
     return {
         "manifest": manifest,
         "figures": figures,
@@ -115,7 +119,9 @@ def _told(manifest: Manifest, figures: Figures) -> dict[str, Any]:
         "parity_only": set(manifest.truths) == {"teacher"},
         "subject": TITLES[figures.of_interest],
         "systems": _with_teacher_last(figures.systems),
-        "slices": _shown(figures.slices),
+        "slices": shown,
+        "reach": _reach([system.difference for system in figures.systems]),
+        "slice_reach": _reach([part.difference for part in shown]),
         "slices_left_out": max(0, len(figures.slices) - _MOST_SLICES),
         "problems": [
             (TITLES.get(system, system), kind, count, PROBLEM_WORDS.get(kind, "no score"))
@@ -133,6 +139,13 @@ def _shown(slices: list[SliceFigures]) -> list[SliceFigures]:
     """The largest, and of these the worst first."""
     largest = sorted(slices, key=lambda part: -part.groups)[:_MOST_SLICES]
     return sorted(largest, key=lambda part: part.difference.mean)
+
+
+def _reach(intervals: Sequence[Interval | None]) -> float:
+    """Half the width of an axis on which all of them have room."""
+    known = [interval for interval in intervals if interval is not None]
+    ends = [abs(end) for one in known for end in (one.mean, one.low, one.high) if end is not None]
+    return next(reach for reach in _REACHES if reach >= max(ends, default=0.0) or reach == _REACHES[-1])
 
 
 def _bar(interval: Interval | None, least: float, most: float) -> Span | None:
@@ -171,6 +184,11 @@ def _fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _cell(text: object) -> str:
