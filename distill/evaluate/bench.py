@@ -28,6 +28,7 @@ from distill.judge.kept import kept_verdicts
 from distill.judge.rubric import GENERAL, rubric_hash
 from distill.score.choose import JUDGE, Choice, scorer_named
 from distill.score.exact import EXACT
+from distill.score.span_fields import SpanFields
 from nightschool.config import Judge as JudgeConfig
 from nightschool.config import Upstream
 from nightschool.record import Price
@@ -150,7 +151,7 @@ def open_bench(order: Order, choice: Choice, place: Path) -> Iterator[Bench]:
     """The bench of a run; new verdicts are in the store when the block ends."""
     verifies = ":" in choice.name
     judging = None if verifies else order.judging
-    scorer = EXACT if choice.name == JUDGE else scorer_named(choice.name)
+    scorer = EXACT if choice.name == JUDGE else scorer_named(choice.name, _spans(order))
     facts, models = _teachers_facts(order.data, order.test_side)
     with ExitStack() as stack:
         judge, client = None, None
@@ -209,3 +210,8 @@ def _teachers_facts(data: Path, test_side: Path) -> tuple[dict[str, Facts], list
     rows = ask(data, lambda store: store.execute(query).fetchall())
     facts = {identity: Facts(*told) for identity, *told, _ in rows}
     return facts, sorted({model for *_, model in rows if model})
+
+
+def _spans(order: Order) -> SpanFields:
+    names = order.settings.spans
+    return SpanFields(list=names.list, value=names.value, type=names.type)

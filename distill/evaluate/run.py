@@ -173,6 +173,7 @@ class _Run:
             order.candidate.template_hash,
             order.live.name if order.live else None,
             self._choice.name,
+            order.settings.spans.model_dump(exclude_none=True),
             self._max_tokens,
             order.limit,
             [shot.example for shot in self._shots],
