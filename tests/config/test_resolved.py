@@ -77,8 +77,14 @@ workloads:
       max_examples: 10000
       test_share: 0.1
       newest_days: 7
+      precision: auto
+      load_in_4bit: false
+      gradient_checkpointing: auto
+      validations_per_epoch: 4
+      patience: 4
+      seed: 1
     evaluate:
-      spans: {}
+      spans: {{}}
       few_shot: 3
       concurrency: 8
       timeout_s: 300
