@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow.parquet as pq
 
 from distill.evaluate.answers import KeptAnswers
-from distill.evaluate.cases import Case, Survey, slices_of
+from distill.evaluate.cases import Case, Survey, all_cases, slices_of
 from distill.evaluate.marks import TRUTHS, Facts, Mark, Marker
 from distill.evaluate.result import JudgeUsed, rows_file, table_of
 from distill.judge.ask import JudgeUnavailable
@@ -28,6 +28,7 @@ from distill.judge.kept import kept_verdicts
 from distill.judge.rubric import GENERAL, rubric_hash
 from distill.score.choose import JUDGE, Choice, scorer_named
 from distill.score.exact import EXACT
+from distill.score.scorer import Message, Scorer
 from distill.score.span_fields import SpanFields
 from nightschool.config import Judge as JudgeConfig
 from nightschool.config import Upstream
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 128
 """Marks that are in memory."""
 _ANSWER_TOKENS = 1_000
+_PROBED = 50
+_NO_REFERENCE: Message = {"role": "assistant", "content": None}
 
 
 class Judging(NamedTuple):
@@ -149,9 +152,9 @@ class Bench:
 @contextmanager
 def open_bench(order: Order, choice: Choice, place: Path) -> Iterator[Bench]:
     """The bench of a run; new verdicts are in the store when the block ends."""
-    verifies = ":" in choice.name
-    judging = None if verifies else order.judging
     scorer = EXACT if choice.name == JUDGE else scorer_named(choice.name, _spans(order))
+    verifies = ":" in choice.name and verifies_alone(scorer, islice(all_cases(order.test_side), _PROBED))
+    judging = None if verifies else order.judging
     facts, models = _teachers_facts(order.data, order.test_side)
     with ExitStack() as stack:
         judge, client = None, None
@@ -167,6 +170,15 @@ def open_bench(order: Order, choice: Choice, place: Path) -> Iterator[Bench]:
         of_interest = "student" if order.candidate.name else "few_shot" if order.settings.few_shot else "base"
         marker = Marker(scorer, verifies=verifies, judge=judge, calibrated=of_interest if judge else None)
         yield Bench(marker, judging, judge, client, facts, models, choice.name == JUDGE and judging is None)
+
+
+def verifies_alone(scorer: Scorer, cases: Iterable[Case]) -> bool:
+    """Whether a function knows what is right by itself: what it says of an answer is the same without a reference."""
+    return all(
+        scorer(case.question, case.teacher, case.reference) == scorer(case.question, case.teacher, _NO_REFERENCE)
+        for case in cases
+        if case.teacher is not None
+    )
 
 
 def _client(judging: Judging) -> JudgeClient:

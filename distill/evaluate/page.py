@@ -26,7 +26,7 @@ TITLES = {
 }
 TRUTH_WORDS = {
     "label": "a label: what a person said is right",
-    "verifier": "a verifier: the function of the configuration knows what is right",
+    "verifier": "a verifier: the function that is named in the configuration knows by itself what is right",
     "judge": "a judge: a model said which of two answers is better; the teacher has 0.5, the score of a tie",
     "teacher": "the teacher's own answer",
 }

@@ -58,12 +58,18 @@ def sorted_mail(folder: Path, count: int = 200) -> DatasetManifest:
 
 def an_adapter(folder: Path) -> Path:
     """A folder as training would publish it, without weights in it."""
-    manifest = AdapterManifest(
+    publish(folder, manifest_of(BASE_MODEL), {"adapter_config.json": b"{}", "adapter_model.safetensors": b""})
+    return folder / "adapters" / ADAPTER
+
+
+def manifest_of(base_model: str) -> AdapterManifest:
+    """What an adapter says of itself."""
+    return AdapterManifest(
         name=ADAPTER,
         workload="w",
         hash="0123456789ab" * 5,
         created="2026-11-25T00:00:00+00:00",
-        base_model=BASE_MODEL,
+        base_model=base_model,
         base_revision="none",
         format=CHATML.name,
         template_hash=CHATML.template_hash,
@@ -74,8 +80,6 @@ def an_adapter(folder: Path) -> Path:
         versions={},
         files={},
     )
-    publish(folder, manifest, {"adapter_config.json": b"{}", "adapter_model.safetensors": b""})
-    return folder / "adapters" / ADAPTER
 
 
 def order(

@@ -325,3 +325,75 @@ def test_no_more_answers_are_asked_for_at_once_than_allowed(replica: FakeReplica
     evaluated(tmp_path, replica.url, few_shot=0, concurrency=5)
 
     assert 3 <= replica.most_at_once <= 5
+
+
+@pytest.mark.parametrize(("function", "truth"), [("is_known", "verifier"), ("is_equal", "teacher")])
+def test_a_function_that_needs_no_reference_is_a_verifier(
+    replica: FakeReplica, tmp_path: Path, function: str, truth: str
+) -> None:
+    sorted_mail(tmp_path)
+
+    manifest = evaluated(tmp_path, replica.url, few_shot=0, scorer=f"tests.distill.evaluate.own_scorers:{function}")
+
+    assert manifest.truths == {truth: manifest.taken}
+    for row in rows(tmp_path, manifest, "teacher"):
+        assert row["score"] == (1.0 if truth == "teacher" else float(text(row["answer"]) in ("billing", "refund")))
+
+
+def test_a_function_that_raises_gives_no_score_and_is_counted(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    manifest = evaluated(tmp_path, replica.url, few_shot=0, scorer="tests.distill.evaluate.own_scorers:raises")
+
+    failed = [row for row in rows(tmp_path, manifest, "student") if row["score"] is None]
+    assert failed
+    assert manifest.problems["student"] == {"scorer_failed": len(failed)}
+    assert {row["problem"] for row in failed} == {"scorer_failed: RuntimeError: no spam here"}
+
+
+def test_where_nothing_can_be_scored_the_report_says_so(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    manifest = evaluated(tmp_path, replica.url, few_shot=0, scorer="tests.distill.evaluate.own_scorers:not_a_number")
+
+    assert {row["score"] for row in rows(tmp_path, manifest)} == {None}
+    report = (place(tmp_path, manifest) / "report.md").read_text()
+    assert "There is too little to compare the student with the teacher" in report
+    assert manifest.problems["student"] == {"not_a_number": manifest.taken}
+
+
+def test_free_text_without_a_judge_is_warned_of(tmp_path: Path) -> None:
+    from tests.distill.dataset.traffic import asked, file, says, user
+
+    file(tmp_path, [asked(n, user(f"question {n}"), answer=says(f"a whole text about {n}")) for n in range(150)])
+    built(tmp_path, SETTINGS)
+
+    with running_replica(FakeReplica()) as replica:
+        manifest = evaluated(tmp_path, replica.url)
+
+    assert manifest.scorer.name == "judge"
+    assert "no judge is named" in manifest.warnings[0]
+
+
+def test_a_judge_of_the_teachers_family_is_warned_of(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        manifest = evaluated(
+            tmp_path, replica.url, few_shot=0, judge=judge.base_url, models={"model": "teacher-model-2"}
+        )
+
+    assert manifest.judge is not None
+    assert manifest.judge.relatives == ["teacher-model"]
+    assert any("of one family with teacher-model" in warning for warning in manifest.warnings)
+
+
+def test_a_budget_that_ends_leaves_rows_without_a_score(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        manifest = evaluated(tmp_path, replica.url, few_shot=0, judge=judge.base_url, models={"max_calls": 4})
+
+    assert len(judge.requests) == 4
+    assert manifest.problems["base"]["judge_budget"] > 0
+    assert any("limit on the judge was reached" in warning for warning in manifest.warnings)

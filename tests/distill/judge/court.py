@@ -32,7 +32,7 @@ def judged(
     folder: Path, base_url: str, pairs: Sequence[Pair], *, price: Price | None = None, width: int = 1, **told: Any
 ) -> tuple[list[Judged], Counts]:
     """Judge all pairs, ``width`` at once."""
-    config = JudgeConfig(upstream="judge", model="judge-model", **{"timeout_s": 5.0, **told})
+    config = JudgeConfig(upstream="judge", **{"model": "judge-model", "timeout_s": 5.0, **told})
 
     async def all_of_them() -> tuple[list[Judged], Counts]:
         client = JudgeClient(config, Upstream(base_url=base_url), pause_s=0.01)
