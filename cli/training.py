@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -34,7 +33,6 @@ def quiet() -> None:
     """Ask the libraries of training to keep to themselves; whoever has set their variables keeps what was set."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
 class TrainingScreen:

@@ -65,9 +65,14 @@ def why_missing() -> str | None:
 
 @contextlib.contextmanager
 def running_engine(
-    *, log: Path, students: bool = False, waiting: Callable[[float], None] = lambda seconds: None
+    *,
+    log: Path,
+    model: Path = MODEL_FOLDER,
+    name: str = MODEL_NAME,
+    students: bool = False,
+    waiting: Callable[[float], None] = lambda seconds: None,
 ) -> Iterator[Engine]:
-    """Start vLLM with the small model on a free port of 127.0.0.1 and end it on the way out.
+    """Start vLLM with a model folder on a free port of 127.0.0.1 and end it on the way out.
 
     For ``students`` it loads adapters while it runs, and writes prompts by the template that they are taught with.
     ``waiting`` is called about once a second with the seconds waited so far.
@@ -77,21 +82,21 @@ def running_engine(
         raise EngineError(missing, remedy="make model")
     port = free_port()
     environment = {**os.environ, **ENVIRONMENT}
-    command = engine_command(port)
+    command = engine_command(port, model, name)
     if students:
         environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "True"
         command += ["--enable-lora", "--max-loras", "4", "--max-lora-rank", str(MAX_LORA_RANK)]
         command += ["--chat-template", CHATML.template_path]
     with child_process(command, log=log, env=environment, cwd=ROOT) as process:
         start_s = _wait_until_healthy(process, port, log, waiting)
-        yield Engine(f"http://127.0.0.1:{port}/v1", MODEL_NAME, start_s)
+        yield Engine(f"http://127.0.0.1:{port}/v1", name, start_s)
 
 
-def engine_command(port: int) -> list[str | Path]:
+def engine_command(port: int, model: Path = MODEL_FOLDER, name: str = MODEL_NAME) -> list[str | Path]:
     """Eager float32 is the fastest way on a CPU without bf16; hermes is the parser that needs no special token."""
     return [
         *(PYTHON, "-m", "vllm.entrypoints.openai.api_server"),
-        *("--model", MODEL_FOLDER, "--served-model-name", MODEL_NAME),
+        *("--model", model, "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--max-model-len", "2048", "--dtype", "float32", "--enforce-eager"),
         *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),

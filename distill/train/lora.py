@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,8 +32,10 @@ def add_lora(model: Any, base: Base, settings: TrainSettings) -> Any:
         base_model_name_or_path=base.name,
     )
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    adapted = get_peft_model(model, config)
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is going to change
+        adapted = get_peft_model(model, config)
     adapted.peft_config["default"].base_model_name_or_path = base.name
     return adapted
 

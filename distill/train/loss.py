@@ -34,4 +34,6 @@ def _nll(model: Any, row: Row) -> Tensor:
         use_cache=False,
         logits_to_keep=row.predicts,
     )
-    return F.cross_entropy(output.logits[0].float(), row.targets, reduction="none")
+    logits = output.logits[0]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return F.cross_entropy(logits, row.targets, reduction="none")

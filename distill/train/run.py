@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -91,15 +92,14 @@ def train(
 ) -> Trained:
     """Train, or go on with it, or find what was trained before; raises before anything takes long."""
     dataset = find(data, wanted.workload, wanted.dataset)
-    base = find_base(wanted.base_model, data / "models")
     team = Team()
+    with team.leader_first():
+        base = find_base(wanted.base_model, data / "models")
     settings, decided = settle(wanted.distill, _circumstances(dataset, base, team.device))
     run = _name_of_run(dataset, base, settings)
     folder = data / "runs" / run
     make_folder(folder)
-    with lock_at_once(folder / "lock") as held, room_on_the_disk(folder, "the training stopped", _MAKE_ROOM):
-        if not held and team.leads:
-            raise StoreBusy(f"the run {run} is being trained by another process", remedy="wait until it has ended")
+    with _held(folder, team), room_on_the_disk(folder, "the training stopped", _MAKE_ROOM):
         if (known := _finished(data, folder, wanted.workload)) is not None:
             return Trained(known, new=False)
         sides = _read(folder_of(data, dataset), base, settings, wanted.workload)
@@ -119,6 +119,18 @@ def train(
 
 
 _MAKE_ROOM = "make room, and give the same command again: it goes on from the last checkpoint"
+
+
+@contextmanager
+def _held(folder: Path, team: Team) -> Iterator[None]:
+    """The run's lock, which the leader holds for all."""
+    if not team.leads:
+        yield
+        return
+    with lock_at_once(folder / "lock") as held:
+        if not held:
+            raise StoreBusy(f"the run {folder.name} is being trained by another process", remedy="wait for its end")
+        yield
 
 
 def _circumstances(dataset: DatasetManifest, base: Base, device: torch.device) -> Circumstances:

@@ -7,6 +7,7 @@ process that has no row in a step need not pretend to have one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import torch
@@ -66,3 +67,8 @@ class Team:
     def wait(self) -> None:
         """Until all processes are here."""
         self._state.wait_for_everyone()
+
+    def leader_first(self) -> AbstractContextManager[None]:
+        """The others enter the block when the leader has left it."""
+        block: AbstractContextManager[None] = self._state.main_process_first()
+        return block

@@ -1,0 +1,28 @@
+"""Trains the workload of a folder; for tests that kill it: ``python -m tests.distill.train.crash_driver FOLDER MODEL``.
+
+Prints the adapter's name. A checkpoint is written after every step.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from distill.train.run import Wanted, train
+from nightschool.config import Distill
+
+LESSON = Distill(min_examples=1, epochs=4, learning_rate=0.01, rank=8, batch_examples=4, validations_per_epoch=2)
+
+
+def main() -> None:
+    folder, model = Path(sys.argv[1]), sys.argv[2]
+
+    def started(_: object) -> None:
+        print("started", flush=True)
+
+    trained = train(folder, Wanted("w", model, LESSON), started=started, checkpoint_every_s=0.0)
+    print(trained.adapter.name, flush=True)
+
+
+if __name__ == "__main__":
+    main()
