@@ -6,7 +6,8 @@ import sys
 
 from cli.cells import harmless
 from cli.screen import Column, console, table_that_fits
-from distill.evaluate.figures import Figures, Interval
+from distill.evaluate.figures import Figures
+from distill.evaluate.intervals import Interval
 from distill.evaluate.page import TITLES, headline
 from distill.evaluate.result import Manifest
 

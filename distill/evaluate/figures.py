@@ -16,30 +16,20 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
+from distill.evaluate.intervals import Interval, interval_of, mcnemar, mean_of, score_interval
 from distill.evaluate.marks import TEACHER
-from distill.gate.bootstrap import bootstrap_interval
 from distill.gate.evidence import Measured
 from distill.judge.calibrate import Calibration, calibrate
 from distill.score.scorer import kind_of
 
 SYSTEMS = ("student", "live", "few_shot", "base", TEACHER)
 """In the order of interest."""
-_Z = 1.959963984540054
-_LEVEL = 0.95
 _COLUMNS = [
     "group", "example", "system", "score", "problem", "truth", "slices", "valid", "refusal", "judge",
     "latency_ms", "prompt_tokens", "completion_tokens", "cost_usd",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """A mean with what holds it in 95 of 100 cases; None where there is too little."""
-
-    mean: float
-    low: float | None
-    high: float | None
 
 
 class SystemFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,14 +126,6 @@ def differences(rows: Iterable[Row], teacher: Iterable[Row]) -> dict[str, float]
     return {group: math.fsum(values) / len(values) for group, values in both.items()}
 
 
-def wilson(right: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share."""
-    share = right / count
-    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    reach = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return (middle - reach if right > 0 else 0.0), (middle + reach if right < count else 1.0)
-
-
 def measured(rows: Sequence[Row]) -> Measured:
     """What the gate's guards look at."""
     valid = [row["valid"] for row in rows if row["valid"] is not None]
@@ -161,21 +143,21 @@ def _of_interest(by_system: Mapping[str, Sequence[Row]]) -> str:
     if "student" in by_system:
         return "student"
     others = [name for name in ("few_shot", "base") if name in by_system]
-    return max(others, key=lambda name: _mean(group_means(by_system[name]).values()))
+    return max(others, key=lambda name: mean_of(group_means(by_system[name]).values()))
 
 
 def _system(name: str, rows: Sequence[Row], teacher: Sequence[Row]) -> SystemFigures:
     means = group_means(rows)
     between = {} if name == TEACHER else differences(rows, teacher)
     tokens = [row["completion_tokens"] for row in rows if row["completion_tokens"] is not None]
-    score, how = _score(list(means.values()))
+    score, how = score_interval(list(means.values()))
     return SystemFigures(
         name=name,
         rows=sum(row["score"] is not None for row in rows),
         groups=len(means),
         score=score,
         interval=how,
-        difference=_interval(list(between.values())),
+        difference=interval_of(list(between.values())),
         better=sum(value > 0 for value in between.values()),
         worse=sum(value < 0 for value in between.values()),
         problems=dict(Counter(kind_of(row["problem"]) for row in rows if row["problem"]).most_common()),
@@ -183,19 +165,6 @@ def _system(name: str, rows: Sequence[Row], teacher: Sequence[Row]) -> SystemFig
         p50_latency_ms=_quantile(rows, "latency_ms", 0.5),
         tokens_per_answer=sum(tokens) / len(tokens) if tokens else None,
     )
-
-
-def _score(means: list[float]) -> tuple[Interval | None, str]:
-    if means and all(value in (0.0, 1.0) for value in means):
-        return Interval(_mean(means), *wilson(sum(means), len(means))), "Wilson"
-    return _interval(means), "bootstrap"
-
-
-def _interval(values: list[float]) -> Interval | None:
-    if not values:
-        return None
-    found = bootstrap_interval(np.asarray(values, np.float64), _LEVEL) or (None, None)
-    return Interval(_mean(values), *found)
 
 
 def _slices(rows: Sequence[Row], teacher: Sequence[Row]) -> list[SliceFigures]:
@@ -208,7 +177,7 @@ def _slices(rows: Sequence[Row], teacher: Sequence[Row]) -> list[SliceFigures]:
     for name, mine in sorted(members.items()):
         theirs = [right[row["example"]] for row in mine if row["example"] in right]
         both = differences(mine, theirs)
-        interval = _interval(list(both.values()))
+        interval = interval_of(list(both.values()))
         if interval is not None:
             paired = {row["example"] for row in theirs if row["score"] is not None}
             system = group_means(row for row in mine if row["example"] in paired)
@@ -218,8 +187,8 @@ def _slices(rows: Sequence[Row], teacher: Sequence[Row]) -> list[SliceFigures]:
                 SliceFigures(
                     name=name,
                     groups=len(both),
-                    teacher=_mean(other.values()),
-                    system=_mean(system.values()),
+                    teacher=mean_of(other.values()),
+                    system=mean_of(system.values()),
                     difference=interval,
                 )
             )
@@ -241,21 +210,12 @@ def _pairs(rows: Sequence[Row], teacher: Sequence[Row]) -> list[Pair]:
 
 
 def _mcnemar(rows: Sequence[Row], teacher: Sequence[Row]) -> float | None:
-    """The exact test: under chance, as many groups change for the better as for the worse."""
+    """Only where all is right or wrong."""
     scores = {row["score"] for row in (*rows, *teacher) if row["score"] is not None}
     if not scores <= {0.0, 1.0}:
         return None
     both = differences(rows, teacher).values()
-    up, down = sum(value > 0 for value in both), sum(value < 0 for value in both)
-    count = up + down
-    if not count:
-        return None
-    logs = [_log_choose(count, k) - count * math.log(2) for k in range(min(up, down) + 1)]
-    return min(1.0, 2 * math.fsum(map(math.exp, logs)))
-
-
-def _log_choose(count: int, k: int) -> float:
-    return math.lgamma(count + 1) - math.lgamma(k + 1) - math.lgamma(count - k + 1)
+    return mcnemar(sum(value > 0 for value in both), sum(value < 0 for value in both))
 
 
 def _calibration(rows: Sequence[Row], teacher: Sequence[Row]) -> Calibration | None:
@@ -275,8 +235,3 @@ def _calibration(rows: Sequence[Row], teacher: Sequence[Row]) -> Calibration | N
 def _quantile(rows: Sequence[Row], name: str, share: float) -> float | None:
     values = [row[name] for row in rows if row[name] is not None]
     return float(np.quantile(values, share)) if values else None
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = list(values)
-    return math.fsum(known) / len(known) if known else 0.0

@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from distill.evaluate.exhibits import exhibits
-from distill.evaluate.figures import Figures, Interval, SliceFigures, SystemFigures
+from distill.evaluate.figures import Figures, SliceFigures, SystemFigures
+from distill.evaluate.intervals import Interval
 from distill.evaluate.result import HTML, MARKDOWN, Manifest
 
 TITLES = {

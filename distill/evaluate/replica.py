@@ -12,8 +12,10 @@ import httpx
 import msgspec
 
 from nightschool.errors import NightschoolError
+from nightschool.wire import json_text
 
 _CONNECT_S = 5.0
+_JSON = {"content-type": "application/json"}
 _Kind = TypeVar("_Kind")
 
 
@@ -124,7 +126,8 @@ class Replica:
 
     async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
         try:
-            return await self._client.request(method, path, json=body)
+            content = None if body is None else json_text.encode(body)
+            return await self._client.request(method, path, content=content, headers=_JSON)
         except httpx.TimeoutException as error:
             raise ReplicaError(
                 f"{self.url} gave no answer in time",

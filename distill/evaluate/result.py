@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from nightschool.store.durable import make_folder, sync_folder
 from nightschool.store.lock import lock_at_once
 
 FORMAT_VERSION = 1
+_FORGOTTEN_AFTER_S = 7 * 86_400
 MANIFEST, ROWS, HTML, MARKDOWN = "manifest.json", "rows.parquet", "report.html", "report.md"
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("group", pa.string()),
@@ -157,12 +159,13 @@ def only_run(place: Path) -> Iterator[None]:
 
 
 def workplace(place: Path, key: str) -> Path:
-    """Where a run keeps what it has; runs of other things that were given up are forgotten."""
+    """Where a run keeps what it has. What other runs have left is forgotten when nobody went on with it for a week."""
     unfinished = place / ".unfinished"
     for other in unfinished.glob("*"):
-        if other.name != key:
+        if other.name != key and time.time() - other.stat().st_mtime > _FORGOTTEN_AFTER_S:
             shutil.rmtree(other, ignore_errors=True)
     make_folder(unfinished / key)
+    os.utime(unfinished / key)
     return unfinished / key
 
 

@@ -71,7 +71,7 @@ def prompt_of(rubric: str, question: list[Message], tools: list[Any], first: Mes
     text = "\n\n".join(f"<{mark} {name}>\n{part}\n</{mark} {name}>" for name, part in parts.items() if part is not None)
     return [
         {"role": "system", "content": _TASK.format(rubric=rubric, mark=mark)},
-        {"role": "user", "content": f"{text}\n\nWhich answer is better?"},
+        {"role": "user", "content": json_text.mend(f"{text}\n\nWhich answer is better?")},
     ]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from distill.evaluate.figures import figures_of, wilson
+from distill.evaluate.figures import figures_of
+from distill.evaluate.intervals import mcnemar, wilson
 from distill.evaluate.result import HTML, MARKDOWN, ROWS, Manifest
 from nightschool.record import Label
 from nightschool.store.append import append
@@ -239,3 +240,9 @@ def test_parity_is_all_that_the_teachers_own_answers_can_show(replica: FakeRepli
     text = (place(tmp_path, manifest) / HTML).read_text()
     assert "parity at best, never that a student beats the teacher" in text
     assert any("parity at best" in warning for warning in manifest.warnings)
+
+
+def test_mcnemar_is_the_binomial_test() -> None:
+    assert mcnemar(0, 0) is None
+    assert mcnemar(5, 5) == 1.0
+    assert mcnemar(1, 9) == pytest.approx(2 * (1 + 10) / 2**10)
