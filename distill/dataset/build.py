@@ -31,6 +31,7 @@ from distill.dataset.reasons import REASONS
 from distill.dataset.settings import Settings
 from distill.dataset.sides import SIDES, assign, new_assignments, remember
 from distill.dataset.snapshot import CARD, MANIFEST, DatasetManifest, Side, publish, unfinished
+from distill.dataset.soft import SoftBook
 from distill.dataset.write import Comparison, write_excluded, write_sides
 from distill.digest import digest_of
 from distill.room import room_on_the_disk
@@ -116,15 +117,16 @@ def _read(
     find_turns(store)
     assign(store, test_share=settings.test_share)
     choose(store, settings)
-    found = _found(store)
+    soft = SoftBook(store)
+    found = _found(store, soft)
     _check_enough(found, selection, settings)
-    write_drafts(store, work / "drafts.parquet", book)
+    write_drafts(store, work / "drafts.parquet", book, soft)
     write_excluded(store, filled / "excluded.parquet")
     store.execute(f"detach {SCRATCH}")
     return found
 
 
-def _found(store: duckdb.DuckDBPyConnection) -> _Found:
+def _found(store: duckdb.DuckDBPyConnection, soft: SoftBook) -> _Found:
     exchanges, first, last = _row(store, f"select count(*), min(time), max(time) from {SCRATCH}.facts")
     kept = f"(select * from {SCRATCH}.chosen where reason is null)"
     sides = {side: Side() for side in SIDES}
@@ -133,8 +135,10 @@ def _found(store: duckdb.DuckDBPyConnection) -> _Found:
                count(*) filter (newest), max(members)
         from (select *, count(*) over (partition by root) as members from {kept} join
               (select row, labelled from {SCRATCH}.facts) using (row)) group by side"""
+    with_logprobs = soft.by_side()
     for side, *counts in store.execute(query).fetchall():
-        sides[side] = Side(**dict(zip(Side.__struct_fields__, counts, strict=True)))
+        values = (*counts, with_logprobs.get(side, 0))
+        sides[side] = Side(**dict(zip(Side.__struct_fields__, values, strict=True)))
     excluded = dict(store.execute(f"select reason, count(*) from {SCRATCH}.excluded group by reason").fetchall())
     (merged,) = _row(store, f"select count(*) from {SCRATCH}.turns where multiplicity > 1")
     (unchecked,) = _row(store, f"select count(*) from {SCRATCH}.facts where unchecked and reason is null")

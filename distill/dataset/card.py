@@ -61,6 +61,9 @@ def _notes(manifest: DatasetManifest) -> Iterator[str]:
             f"- Tools: {manifest.unchecked_calls:,} answers call tools that their requests do not list (imported "
             "trajectories leave them out); their arguments could not be checked against a schema."
         )
+    if any(side.with_logprobs for side in manifest.sides.values()):
+        told = ", ".join(f"{side.with_logprobs:,} of {side.answers:,} {name}" for name, side in manifest.sides.items())
+        yield f"- Log probabilities of the teacher: {told} answers have them (column `logprobs`)."
     if manifest.novelty is not None:
         novelty, tests = manifest.novelty, manifest.sides["test"].examples
         yield (

@@ -22,6 +22,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("messages", pa.string()),
     ("learn", pa.list_(pa.int32())),
     ("exchange_ids", pa.list_(pa.string())),
+    ("logprobs", pa.list_(pa.string())),
     ("tools", pa.string()),
     ("response_format", pa.string()),
     ("tool_choice", pa.string()),
@@ -46,10 +47,15 @@ def draft_of(
     multiplicity: int,
     newest: bool,
     held: Sequence[Mapping[str, Any]],
+    logprobs: Mapping[str, str],
 ) -> dict[str, Any]:
-    """One row of DRAFT; ``held`` are the turns that this one holds: ``position`` in the messages, and ``id``."""
+    """One row of DRAFT; ``held`` are the turns that this one holds: ``position`` in the messages, and ``id``.
+
+    ``logprobs`` are by the id of an exchange.
+    """
     turns = [*sorted((turn["position"], turn["id"]) for turn in held), (len(chat.body.messages), identity)]
     labelled = chat.answer is not chat.logged
+    soft = [logprobs.get(name) for _, name in turns]
     teacher = json_text.encode(chat.logged).decode() if labelled and chat.logged else None
     return {
         "side": side,
@@ -59,6 +65,7 @@ def draft_of(
         "messages": json_text.encode([*chat.body.messages, chat.answer]).decode(),
         "learn": [position for position, _ in turns],
         "exchange_ids": [name for _, name in turns],
+        "logprobs": soft if any(soft) else None,
         "tools": json_text.encode(chat.toolbox.tools).decode() if chat.toolbox.tools else None,
         "response_format": _given(bytes(chat.body.response_format)),
         "tool_choice": _given(bytes(chat.body.tool_choice)),

@@ -76,11 +76,11 @@ def gather(
     return done
 
 
-def batches(store: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+def batches(store: duckdb.DuckDBPyConnection, query: str, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
     """What a query gives, piece by piece; a query without values, since DuckDB holds the whole answer to one with."""
     with store.cursor() as reading:  # its own, so that others can work while it goes on
         reading.execute("set TimeZone = 'UTC'")
-        yield from reading.sql(query).to_arrow_reader(BATCH_ROWS) or ()
+        yield from reading.sql(query).to_arrow_reader(rows) or ()
 
 
 def _rows(answer: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, datetime, datetime]]:

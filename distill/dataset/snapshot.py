@@ -45,6 +45,8 @@ class Side(msgspec.Struct, kw_only=True, frozen=True):
     """Examples of the newest days."""
     largest_group: int = 0
     """Examples in it."""
+    with_logprobs: int = 0
+    """Answers whose tokens have the teacher's log probabilities."""
 
 
 class Novelty(msgspec.Struct, kw_only=True, frozen=True):

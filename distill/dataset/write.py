@@ -83,8 +83,8 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, schema, compression="zstd")
 
 
-def _by_side(drafts: Path) -> Iterator[tuple[str, pa.Table]]:
-    for batch in read_drafts(drafts):
+def _by_side(drafts: Path, columns: list[str] | None = None) -> Iterator[tuple[str, pa.Table]]:
+    for batch in read_drafts(drafts, columns):
         rows = pa.table(batch)
         sides = rows.column("side").to_pylist()
         for side in SIDES:
@@ -108,7 +108,7 @@ def _signatures(drafts: Path) -> Mapping[str, Signatures]:
 
 
 def _texts(drafts: Path) -> Iterator[tuple[str, str]]:
-    for side, rows in _by_side(drafts):
+    for side, rows in _by_side(drafts, ["side", "messages"]):
         for messages in rows.column("messages").to_pylist():
             yield side, text_of(str(messages))
 

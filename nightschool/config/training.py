@@ -66,5 +66,11 @@ class Distill(Section):
     patience: Count = 4
     """Looks in a row without a gain after which training stops."""
 
+    soft_labels: Literal["auto", "off"] = "auto"
+    """Learn from the teacher's log probabilities, too; `auto` does so where half of the tokens to learn have them."""
+
+    soft_share: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.5
+    """How much they count, where there are any, against what the teacher did say."""
+
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)] = 1
     """Of the first weights, the order of the examples, and dropout."""

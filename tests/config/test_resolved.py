@@ -82,6 +82,8 @@ workloads:
       gradient_checkpointing: auto
       validations_per_epoch: 4
       patience: 4
+      soft_labels: auto
+      soft_share: 0.5
       seed: 1
     evaluate:
       spans: {{}}
