@@ -105,7 +105,8 @@ def headline(manifest: Manifest, figures: Figures) -> str:
         word = f"The {name} does worse than the teacher"
     else:
         word = f"No difference is shown between the {name} and the teacher"
-    return f"{word}: {_signed(system.difference.mean)} ({_signed(low)} to {_signed(high)})."
+    then = " Whether it may answer is for the gate to decide." if system.name == "student" else ""
+    return f"{word}: {_signed(system.difference.mean)} ({_signed(low)} to {_signed(high)}).{then}"
 
 
 def _told(manifest: Manifest, figures: Figures) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def warnings(config: Config) -> list[str]:
         *_travelling_keys(config),
         *_shadowed(config),
         *_unasked_logprobs(config),
+        *_judges(config),
     ]
 
 
@@ -100,3 +101,16 @@ def _unasked_logprobs(config: Config) -> Iterator[str]:
         )
     elif record.logprobs and record.bodies != "full":
         yield f"record.logprobs: nothing is asked for, since record.bodies is {record.bodies}; only full records them"
+
+
+def _judges(config: Config) -> Iterator[str]:
+    """A judge has no caller whose key could be passed on, and its limit in money needs a price."""
+    for name, workload in config.workloads.items():
+        judge = workload.evaluate.judge
+        if judge is None:
+            continue
+        where, upstream = f"workloads.{name}.evaluate.judge", config.upstreams[judge.upstream]
+        if not _brings_credentials(upstream) and not _is_private(_host(upstream)):
+            yield f"{where}: {judge.upstream} has no api_key of its own, and a judge brings none; give it one"
+        if judge.model not in config.prices:
+            yield f"{where}: {judge.model} has no price, so only max_calls limits what it may cost; add one to prices"

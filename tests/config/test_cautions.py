@@ -122,3 +122,20 @@ def test_log_probabilities_that_are_never_asked_for_are_warned_of(tmp_path: Path
     warned = warnings(load(tmp_path, f"record: {record}\n{UPSTREAM}"))
 
     assert [text[: len(start)] for text, start in zip(warned, said, strict=True)] == said
+
+
+JUDGED = "workloads: {w: {when: {model: x}, evaluate: {judge: {upstream: openai, model: m}}}}\n"
+
+
+def test_a_judge_without_a_key_or_a_price_is_warned_of(tmp_path: Path) -> None:
+    keyless = warnings(load(tmp_path, UPSTREAM + JUDGED))
+    good = UPSTREAM.replace("}}", ", api_key: '${K}'}}") + JUDGED + "prices: {m: {input: 1.0, output: 2.0}}\n"
+
+    assert [text.split(": ", 1)[1][:20] for text in keyless] == ["openai has no api_ke", "m has no price, so o"]
+    assert warnings(load(tmp_path, good, {"K": "k"})) == []
+
+
+def test_a_judge_in_the_house_needs_no_key(tmp_path: Path) -> None:
+    local = UPSTREAM.replace("https://api.openai.com/v1", "http://127.0.0.1:9/v1") + JUDGED
+
+    assert not any("api_key" in text for text in warnings(load(tmp_path, local)))
