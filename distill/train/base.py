@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,15 +11,12 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from distill.train.gguf import convert
 from distill.train.sequence import Encode
-from nightschool.errors import NightschoolError
+from distill.train.unusable import BaseModelError, unusable
 from nightschool.formats import Format, format_for
 
 _SAMPLE_BYTES = 1 << 20
-
-
-class BaseModelError(NightschoolError):
-    """The base model cannot be used for training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,8 @@ def find_base(name: str, models: Path) -> Base:
     A GGUF file is converted once, into a folder under ``models``. Raises ``BaseModelError``, or ``UnknownFamily``.
     """
     if name.endswith(".gguf"):
-        name = str(converted(Path(name), models))
+        file = Path(name).expanduser().resolve()
+        name = str(convert(file, models / file.stem))
     folder = Path(name).expanduser()
     name = str(folder.resolve()) if folder.is_dir() else name
     format = format_for(folder if folder.is_dir() else name)
@@ -54,7 +51,7 @@ def find_base(name: str, models: Path) -> Base:
         with torch.device("meta"):
             parameters = AutoModelForCausalLM.from_config(config).num_parameters()
     except (OSError, ValueError, ImportError) as error:
-        raise _unusable(name, error) from error
+        raise unusable(name, error) from error
     end_of_turn = tokenizer.convert_tokens_to_ids(format.end_of_turn)
     if not isinstance(end_of_turn, int) or end_of_turn == tokenizer.unk_token_id:
         raise BaseModelError(
@@ -87,43 +84,9 @@ def load_weights(base: Base, *, precision: str, load_in_4bit: bool, device: torc
             base.name, attn_implementation="sdpa", device_map={"": device}, **wanted
         )
     except (OSError, ValueError, ImportError) as error:
-        raise _unusable(base.name, error) from error
+        raise unusable(base.name, error) from error
     model.requires_grad_(False)
     return model
-
-
-def converted(file: Path, models: Path) -> Path:
-    """The folder made of a GGUF file: float weights, tokenizer; there already, or made now, whole or not at all."""
-    file = file.expanduser().resolve()
-    target = models / file.stem
-    if target.is_dir():
-        return target
-    if not file.is_file():
-        raise BaseModelError(f"there is no file {file}", remedy="give the path of a .gguf file, a folder or a hub id")
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-        model: Any = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    except (OSError, ValueError, ImportError) as error:
-        raise _unusable(str(file), error) from error
-    # The weights are plain floats by now, but transformers still refuses to save what it read from a GGUF.
-    model.hf_quantizer = None
-    model.is_quantized = False
-    del model.config.quantization_config
-    model.to(torch.bfloat16).save_pretrained(unfinished)
-    tokenizer.save_pretrained(unfinished)
-    unfinished.rename(target)
-    return target
-
-
-def _unusable(name: str, error: Exception) -> BaseModelError:
-    return BaseModelError(
-        f"the base model {name} cannot be loaded: {str(error).strip().splitlines()[0]}",
-        remedy="`student.base_model` takes a hub id that this machine can reach, a folder with config, weights and "
-        "tokenizer, or a .gguf file",
-    )
 
 
 def _hash_of(folder: Path) -> str:

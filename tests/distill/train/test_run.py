@@ -19,10 +19,11 @@ from distill.adapter.folder import adapters_of, check_files, folder_of
 from distill.adapter.manifest import AdapterManifest
 from distill.dataset.snapshot import UnknownDataset
 from distill.room import DiskFull
-from distill.train.base import BaseModelError, find_base
+from distill.train.base import find_base
 from distill.train.checkpoint import FILE
 from distill.train.lora import set_weights
 from distill.train.run import NothingToLearn, Started, Wanted, train
+from distill.train.unusable import BaseModelError
 from nightschool.errors import StoreBusy, UnknownFamily
 from nightschool.formats import CHATML
 from nightschool.store.lock import lock_at_once
