@@ -1,6 +1,7 @@
 """Means with what holds them in 95 of 100 cases.
 
-Wilson's interval where all is right or wrong, else a bootstrap over groups. They are to look at; the gate decides.
+Wilson's interval where all is right or wrong, else a bootstrap over groups, and the rule of three where it has nothing
+to draw. They are to look at; the gate decides.
 """
 
 from __future__ import annotations
@@ -29,15 +30,22 @@ def score_interval(means: list[float]) -> tuple[Interval | None, str]:
     """Of scores, and how it came about: ``Wilson`` or ``bootstrap``."""
     if means and all(value in (0.0, 1.0) for value in means):
         return Interval(mean_of(means), *wilson(sum(means), len(means))), "Wilson"
-    return interval_of(means), "bootstrap"
+    return interval_of(means, least=0.0), "bootstrap"
 
 
-def interval_of(values: list[float]) -> Interval | None:
-    """By a bootstrap; None where there is nothing."""
+def interval_of(values: list[float], *, least: float = -1.0) -> Interval | None:
+    """Of values from ``least`` to 1, by a bootstrap; None where there is nothing.
+
+    Where all values are equal there is nothing to draw: others may be 3 in ``n`` (the rule of three), and anywhere.
+    """
     if not values:
         return None
+    mean = mean_of(values)
+    if min(values) == max(values):
+        unseen = min(1.0, 3 / len(values))
+        return Interval(mean, mean + unseen * (least - mean), mean + unseen * (1.0 - mean))
     found = bootstrap_interval(np.asarray(values, np.float64), _LEVEL) or (None, None)
-    return Interval(mean_of(values), *found)
+    return Interval(mean, *found)
 
 
 def wilson(right: float, count: int) -> tuple[float, float]:

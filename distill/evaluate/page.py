@@ -119,6 +119,7 @@ def _told(manifest: Manifest, figures: Figures) -> dict[str, Any]:
         "problem_words": PROBLEM_WORDS,
         "headline": headline(manifest, figures),
         "parity_only": set(manifest.truths) == {"teacher"},
+        "by_definition": set(manifest.truths) in ({"teacher"}, {"judge"}),
         "subject": TITLES[figures.of_interest],
         "systems": _with_teacher_last(figures.systems),
         "slices": shown,

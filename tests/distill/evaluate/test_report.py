@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from distill.evaluate.figures import figures_of
-from distill.evaluate.intervals import mcnemar, wilson
+from distill.evaluate.intervals import Interval, interval_of, mcnemar, wilson
 from distill.evaluate.result import HTML, MARKDOWN, ROWS, Manifest
 from nightschool.record import Label
 from nightschool.store.append import append
@@ -239,6 +239,7 @@ def test_parity_is_all_that_the_teachers_own_answers_can_show(replica: FakeRepli
 
     text = (place(tmp_path, manifest) / HTML).read_text()
     assert "parity at best, never that a student beats the teacher" in text
+    assert "by definition</span>" in text
     assert any("parity at best" in warning for warning in manifest.warnings)
 
 
@@ -246,3 +247,10 @@ def test_mcnemar_is_the_binomial_test() -> None:
     assert mcnemar(0, 0) is None
     assert mcnemar(5, 5) == 1.0
     assert mcnemar(1, 9) == pytest.approx(2 * (1 + 10) / 2**10)
+
+
+def test_equal_values_are_no_proof_that_all_are_equal() -> None:
+    assert interval_of([0.0] * 300) == Interval(0.0, -0.01, 0.01)
+    assert interval_of([0.5] * 6, least=0.0) == Interval(0.5, 0.25, 0.75)
+    assert interval_of([0.2]) == Interval(0.2, -1.0, 1.0)
+    assert interval_of([]) is None
