@@ -60,7 +60,9 @@ def _gather(store: duckdb.DuckDBPyConnection) -> int:
     answers = 0
     for batch in batches(store, _FOUND, _BATCH_ROWS):
         ids, recorded = (batch.column(index).to_pylist() for index in (0, 1))
-        found = [(identity, kept) for identity, text in zip(ids, recorded, strict=True) if (kept := compact(text or ""))]
+        found = [
+            (identity, kept) for identity, text in zip(ids, recorded, strict=True) if (kept := compact(text or ""))
+        ]
         if found:
             columns = [pa.array(column, pa.string()) for column in zip(*found, strict=True)]
             store.register("found_soft", pa.Table.from_arrays(columns, schema=_SCHEMA))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from distill.train.gguf import convert
 from distill.train.sequence import Encode
 from distill.train.unusable import BaseModelError, unusable
+from distill.train.vocabulary import Vocabulary, vocabulary_of
 from nightschool.formats import Format, format_for
 
 _SAMPLE_BYTES = 1 << 20
@@ -32,6 +34,8 @@ class Base:
     parameters: int
     encode: Encode
     end_of_turn: int
+    vocabulary: Callable[[], Vocabulary | None]
+    """Its tokens as bytes; None where the tokenizer is not a byte-level one."""
 
 
 def find_base(name: str, models: Path) -> Base:
@@ -64,7 +68,7 @@ def find_base(name: str, models: Path) -> Base:
 
     commit = getattr(config, "_commit_hash", None)
     revision = commit if isinstance(commit, str) and not folder.is_dir() else _hash_of(folder)
-    return Base(name, revision, format, config, parameters, encode, end_of_turn)
+    return Base(name, revision, format, config, parameters, encode, end_of_turn, lambda: vocabulary_of(tokenizer))
 
 
 def load_weights(base: Base, *, precision: str, load_in_4bit: bool, device: torch.device) -> Any:

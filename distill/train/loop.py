@@ -111,7 +111,7 @@ class Trainer:
         total = sum(sequence.weight * sequence.learned_tokens for sequence in batch)
         loss = 0.0
         for row in self._team.share(rows_of(batch, task.settings.row_tokens)):
-            cost = row_loss(task.model, row.to(self._team.device)) / total
+            cost = row_loss(task.model, row.to(self._team.device), task.settings.soft_share) / total
             cost.backward()
             loss += float(cost.detach())
         loss = self._team.sum(loss)

@@ -38,7 +38,8 @@ def needed_bytes(
         per_token = layers * config.hidden_size * width + per_layer
     else:
         per_token = layers * per_layer
-    logits = row_tokens / 2 * config.vocab_size * 4 * 3  # as they are, in float32, and their gradient
+    copies = 6 if settings.soft_labels == "on" else 3  # as they are, in float32, their gradient; the tail's own three
+    logits = row_tokens / 2 * config.vocab_size * 4 * copies
     return float(weights + lora + row_tokens * per_token + logits + _RUNTIME_BYTES)
 
 

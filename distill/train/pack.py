@@ -14,13 +14,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from distill.train.sequence import TokenSequence
+from distill.train.soft import SoftLabels, joined
 
 LEAST_SHARED_TOKENS = 16
 """A shorter common beginning is not worth a segment of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftTargets:
+    """What the teacher nearly said, for M of the learned tokens of a row."""
+
+    places: Tensor
+    """int64 (M): which of the K learned tokens."""
+    ids: Tensor
+    """int64 (M, 20)."""
+    shares: Tensor
+    """float32 (M, 20): probability of each by the teacher; 0 where there are less."""
+    tail: Tensor
+    """float32 (M): of everything else."""
+
+    def to(self, device: torch.device) -> SoftTargets:
+        return SoftTargets(*(getattr(self, name).to(device) for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +60,11 @@ class Row:
     """int64 (K): the learned tokens."""
     weights: Tensor
     """float32 (K)."""
+    soft: SoftTargets | None = None
 
     def to(self, device: torch.device) -> Row:
-        return Row(*(getattr(self, name).to(device) for name in self.__slots__))
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        return Row(**{name: part if part is None else part.to(device) for name, part in parts.items()})
 
     def mask(self) -> Tensor:
         """bool (1, 1, L, L): true where the token of the line may see that of the column."""
@@ -121,6 +142,7 @@ class _Draft:
     predicts: list[int] = field(default_factory=list)
     targets: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    soft: list[tuple[int, SoftLabels]] = field(default_factory=list)
 
     def add(self, ids: Sequence[int], begin: int, *, group: int, segment: int) -> int:
         """Append ``ids[begin:]``; returns how far places in the row are ahead of places in the sequence."""
@@ -132,6 +154,8 @@ class _Draft:
         return ahead
 
     def learn(self, sequence: TokenSequence, ahead: int) -> None:
+        if sequence.soft is not None:
+            self.soft.append((len(self.targets), sequence.soft))
         for begin, end in sequence.learned:
             self.predicts += range(begin - 1 + ahead, end - 1 + ahead)
             self.targets += sequence.ids[begin:end]
@@ -153,4 +177,12 @@ def _row(groups: Sequence[_Group]) -> Row:
         predicts=torch.tensor(draft.predicts),
         targets=torch.tensor(draft.targets),
         weights=torch.tensor(draft.weights, dtype=torch.float32),
+        soft=_soft(joined(draft.soft)),
     )
+
+
+def _soft(labels: SoftLabels | None) -> SoftTargets | None:
+    if labels is None:
+        return None
+    places, ids = (torch.from_numpy(part.astype(np.int64)) for part in (labels.places, labels.ids))
+    return SoftTargets(places, ids, torch.from_numpy(labels.shares), torch.from_numpy(labels.tail))

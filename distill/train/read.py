@@ -13,6 +13,8 @@ from distill.train.sequence import TokenSequence, Writer
 from nightschool.wire import json_text
 
 _COLUMNS = ["id", "messages", "tools", "learn", "weight"]
+_SOFT = "logprobs"
+"""Read only where it is wanted: datasets of before have no such column, and it is the largest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,19 @@ class Sequences:
 
 
 def read_side(file: Path, writer: Writer, max_tokens: int) -> Sequences:
-    """All sequences of ``train.parquet`` or ``validation.parquet``, in the file's order; none is ever cut."""
+    """All sequences of ``train.parquet`` or ``validation.parquet``, in the file's order; none is ever cut.
+
+    They have soft labels where the writer knows the vocabulary.
+    """
     kept: list[TokenSequence] = []
     too_long: list[str] = []
-    for example in _examples(file):
+    columns = [*_COLUMNS, _SOFT] if writer.vocabulary else _COLUMNS
+    for example in _examples(file, columns):
         tools = json_text.decode(example["tools"].encode()) if example["tools"] else None
         messages = json_text.decode(example["messages"].encode())
-        sequences = writer.sequences(example["id"], messages, tools, example["learn"], example["weight"])
+        sequences = writer.sequences(
+            example["id"], messages, tools, example["learn"], example["weight"], example.get(_SOFT)
+        )
         fitting = [sequence for sequence in sequences if len(sequence.ids) <= max_tokens]
         kept += fitting
         if len(fitting) < len(sequences):
@@ -43,7 +51,20 @@ def read_side(file: Path, writer: Writer, max_tokens: int) -> Sequences:
     return Sequences(kept, tuple(too_long))
 
 
-def _examples(file: Path) -> Iterator[dict[str, Any]]:
+def soft_tokens(file: Path, writer: Writer) -> float:
+    """Share of the learned tokens of a side that would have soft labels; prompts are not looked at."""
+    soft = learned = 0
+    for example in _examples(file, ["messages", "learn", _SOFT]):
+        messages = json_text.decode(example["messages"].encode())
+        told = example[_SOFT] or [None] * len(example["learn"])
+        for place, each in zip(example["learn"], told, strict=True):
+            ids, labels = writer.answer(messages[place], each)
+            learned += len(ids)
+            soft += len(labels.places) if labels else 0
+    return soft / max(1, learned)
+
+
+def _examples(file: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(file) as opened:
-        for batch in opened.iter_batches(batch_size=256, columns=_COLUMNS):
+        for batch in opened.iter_batches(batch_size=256, columns=columns):
             yield from batch.to_pylist()

@@ -13,14 +13,13 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import torch
 
 from distill.adapter.folder import CARD, CONFIG, WEIGHTS, content_hash, find_adapter, name_of, publish
 from distill.adapter.manifest import AdapterManifest, Outcome, Setting, Source
@@ -29,6 +28,7 @@ from distill.room import room_on_the_disk
 from distill.train.base import Base, find_base, load_weights
 from distill.train.card import card_of
 from distill.train.checkpoint import Standing
+from distill.train.circumstances import circumstances_of
 from distill.train.curve import curve_csv, curve_png
 from distill.train.deterministic import deterministic
 from distill.train.loop import Task, Trainer, Watch
@@ -36,7 +36,7 @@ from distill.train.lora import adapter_files, add_lora, lora_parameters
 from distill.train.memory import check_memory, needed_bytes
 from distill.train.read import Sequences, read_side
 from distill.train.sequence import Writer
-from distill.train.settings import Circumstances, Decided, TrainSettings, settle
+from distill.train.settings import Decided, TrainSettings, settle
 from distill.train.team import Team
 from nightschool.config import Distill
 from nightschool.errors import NightschoolError, StoreBusy
@@ -95,7 +95,9 @@ def train(
     team = Team()
     with team.leader_first():
         base = find_base(wanted.base_model, data / "models")
-    settings, decided = settle(wanted.distill, _circumstances(dataset, base, team.device))
+    train_file = folder_of(data, dataset) / "train.parquet"
+    now = circumstances_of(dataset, train_file, base, team.device, wanted.distill)
+    settings, decided = settle(wanted.distill, now)
     run = _name_of_run(dataset, base, settings)
     folder = data / "runs" / run
     make_folder(folder)
@@ -133,19 +135,6 @@ def _held(folder: Path, team: Team) -> Iterator[None]:
         yield
 
 
-def _circumstances(dataset: DatasetManifest, base: Base, device: torch.device) -> Circumstances:
-    on_gpu = device.type == "cuda"
-    return Circumstances(
-        answers=dataset.sides["train"].answers,
-        hidden=base.config.hidden_size,
-        model_type=base.config.model_type,
-        parameters=base.parameters,
-        window_tokens=base.config.max_position_embeddings,
-        on_gpu=on_gpu,
-        has_bfloat16=on_gpu and torch.cuda.is_bf16_supported(including_emulation=False),
-    )
-
-
 def _name_of_run(dataset: DatasetManifest, base: Base, settings: TrainSettings) -> str:
     """The workload, and a hash over everything that decides the result."""
     parts = [dataset.hash, base.name, base.revision, base.format.template_hash, settings, _versions()]
@@ -166,9 +155,11 @@ def _finished(data: Path, folder: Path, workload: str) -> AdapterManifest | None
 
 
 def _read(folder: Path, base: Base, settings: TrainSettings, workload: str) -> tuple[Sequences, Sequences]:
-    writer = Writer(base.format, base.encode, base.end_of_turn)
+    plain = Writer(base.format, base.encode, base.end_of_turn)
+    softly = replace(plain, vocabulary=base.vocabulary()) if settings.soft_labels == "on" else plain
     train, validation = (
-        read_side(folder / f"{side}.parquet", writer, settings.max_tokens) for side in ("train", "validation")
+        read_side(folder / f"{side}.parquet", writer, settings.max_tokens)
+        for side, writer in (("train", softly), ("validation", plain))
     )
     if not train.kept:
         raise NothingToLearn(

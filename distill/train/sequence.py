@@ -1,7 +1,7 @@
 """An example of a dataset -> token sequences, and which of their tokens are to be learned.
 
     messages[:p] ─ render_prompt ─> prompt ─ encode ─> context, never learned
-    messages[p] ─ render_completion ─> answer + end of turn ─ encode ─> learned
+    messages[p] ─ render_completion ─> answer + end of turn ─ encode ─> learned ─ align ─> with soft labels
 
 What is learned is known by construction, answer by answer; nothing is searched for in rendered text. A prompt is
 encoded exactly as a server does it, in one piece: where the pieces of a conversation do not add up to that, its answers
@@ -11,9 +11,12 @@ become sequences of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from distill.dataset import logprobs
+from distill.train.soft import SoftLabels, align, joined
+from distill.train.vocabulary import Vocabulary
 from nightschool.formats import Format, render_completion, render_prompt
 
 Encode = Callable[[str], list[int]]
@@ -31,6 +34,8 @@ class TokenSequence:
     """Ranges of ``ids``, each an answer with its end of turn; ascending, the first does not begin at 0."""
     weight: float
     """How much each learned token counts."""
+    soft: SoftLabels | None = field(default=None, compare=False)
+    """What the teacher nearly said, where that is known and wanted."""
 
     @property
     def learned_tokens(self) -> int:
@@ -45,6 +50,8 @@ class Writer:
     encode: Encode
     end_of_turn: int
     """Id of the token that ends an answer."""
+    vocabulary: Vocabulary | None = None
+    """With it, log probabilities become soft labels."""
 
     def sequences(
         self,
@@ -53,22 +60,30 @@ class Writer:
         tools: Sequence[Mapping[str, Any]] | None,
         learn: Sequence[int],
         weight: float,
+        told: Sequence[str | None] | None = None,
     ) -> list[TokenSequence]:
         """One sequence for all the answers of a conversation, or several where they cannot be had in one.
 
-        ``learn`` are the places of the answers in ``messages``, ascending. Raises ``Unrenderable``.
+        ``learn`` are the places of the answers in ``messages``, ascending; ``told`` are the teacher's log probabilities
+        of each, as the dataset has them. Raises ``Unrenderable``.
         """
         open_ = _Open()
         done: list[_Open] = []
-        for place in learn:
+        for number, place in enumerate(learn):
             prompt = render_prompt(messages[:place], tools, self.format)
-            answer = render_completion(messages[place], self.format)
             context = self.encode(prompt)
             if not open_.continues_to(context):
                 done.append(open_)
                 open_ = _Open()
-            open_.add(context, [*self.encode(answer), self.end_of_turn])
-        return [TokenSequence(example, tuple(each.ids), tuple(each.learned), weight) for each in [*done, open_]]
+            open_.add(context, *self.answer(messages[place], told[number] if told else None))
+        return [each.finished(example, weight) for each in [*done, open_]]
+
+    def answer(self, message: Mapping[str, Any], told: str | None) -> tuple[list[int], SoftLabels | None]:
+        """What is learned of one answer; its end has no soft label."""
+        text = render_completion(message, self.format)
+        ids = self.encode(text)
+        soft = align(text, ids, logprobs.read(told), self.vocabulary) if told and self.vocabulary else None
+        return [*ids, self.end_of_turn], soft
 
 
 class _Open:
@@ -77,10 +92,18 @@ class _Open:
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.learned: list[tuple[int, int]] = []
+        self._soft: list[tuple[int, SoftLabels]] = []
+        self._learned_tokens = 0
 
     def continues_to(self, context: list[int]) -> bool:
         return context[: len(self.ids)] == self.ids
 
-    def add(self, context: list[int], answer: list[int]) -> None:
+    def add(self, context: list[int], answer: list[int], soft: SoftLabels | None) -> None:
         self.ids = [*context, *answer]
         self.learned.append((len(context), len(self.ids)))
+        if soft is not None:
+            self._soft.append((self._learned_tokens, soft))
+        self._learned_tokens += len(answer)
+
+    def finished(self, example: str, weight: float) -> TokenSequence:
+        return TokenSequence(example, tuple(self.ids), tuple(self.learned), weight, joined(self._soft))

@@ -26,6 +26,7 @@ _MANY_ANSWERS = 5_000
 _WINDOW_TOKENS = 4_096
 _WIDTH_EXPONENT = 0.781
 _QWEN_WIDTH_EXPONENT = 0.0775
+_LEAST_SOFT_TOKENS = 0.5
 _CHECKPOINTING_FROM_PARAMETERS = 1_000_000_000
 
 
@@ -46,6 +47,8 @@ class TrainSettings(msgspec.Struct, kw_only=True, frozen=True):
     validations_per_epoch: int
     patience: int
     seed: int
+    soft_labels: Literal["on", "off"] = "off"
+    soft_share: float = 0.5
 
 
 class Decided(NamedTuple):
@@ -71,6 +74,8 @@ class Circumstances:
     on_gpu: bool
     has_bfloat16: bool
     """The processor computes in bfloat16 without emulating it."""
+    soft_tokens: float | None = 0.0
+    """Share of the learned tokens that have soft labels; None where the tokenizer rules them out."""
 
 
 def settle(given: Distill, now: Circumstances) -> tuple[TrainSettings, list[Decided]]:
@@ -104,6 +109,14 @@ def _rules(given: Distill, now: Circumstances) -> Iterator[Decided]:
     yield Decided("precision", precision, f"this processor {'has' if now.has_bfloat16 else 'has no'} bfloat16")
     large = now.on_gpu and now.parameters >= _CHECKPOINTING_FROM_PARAMETERS
     yield Decided("gradient_checkpointing", large, f"{now.parameters / 1e6:,.0f} M parameters")
+    yield Decided("soft_labels", *_soft_labels(now.soft_tokens))
+
+
+def _soft_labels(tokens: float | None) -> tuple[Literal["on", "off"], str]:
+    if tokens is None:
+        return "off", "the base model's tokenizer is not one of bytes"
+    told = f"{tokens:.0%} of the learned tokens have log probabilities"
+    return "on" if tokens >= _LEAST_SOFT_TOKENS else "off", told
 
 
 def _rate(now: Circumstances, steps: int) -> tuple[float, str]:
