@@ -11,7 +11,7 @@ SOSP 2023); the mask is that of tree attention (SpecInfer, ASPLOS 2024), here fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 import numpy as np
@@ -64,7 +64,7 @@ class Row:
 
     def to(self, device: torch.device) -> Row:
         parts = {name: getattr(self, name) for name in self.__slots__}
-        return Row(**{name: part if part is None else part.to(device) for name, part in parts.items()})
+        return replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
 
     def mask(self) -> Tensor:
         """bool (1, 1, L, L): true where the token of the line may see that of the column."""
