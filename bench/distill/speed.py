@@ -70,7 +70,7 @@ def main(given: Sequence[str]) -> int:
             pair = Pair(_ours(task, folder, turn, arguments.threads), _trl(folder, turn, arguments.threads))
             print(f"{kind}, round {turn}: {_told(pair)}", file=sys.stderr, flush=True)
             rounds.append(pair)
-        print(f"\n{kind} ({len(rows)} rows, {arguments.threads} threads)\n{_table(rounds)}")
+        print(f"\n{kind} ({len(rows)} rows, {arguments.threads} threads)\n{comparison(rounds)}")
     return 0
 
 
@@ -98,15 +98,16 @@ def _prepare(task: Task, folder: Path) -> list[dict[str, str]]:
     nightschool(folder, "logs", "import", str(pairs), "--workload", task.workload, "--json")
     name = nightschool(folder, "dataset", "build", task.workload, "--json")["name"]
     side = folder / "data" / "datasets" / task.workload / name / "train.parquet"
-    rows = [_row(example) for example in pq.read_table(side).to_pylist()]
+    examples = pq.read_table(side, columns=["messages", "tools"]).to_pylist()
+    rows = [row_of(json.loads(each["messages"]), json.loads(each["tools"] or "null")) for each in examples]
     (folder / "rows.json").write_text(json.dumps(rows))
     return rows
 
 
-def _row(example: dict[str, Any]) -> dict[str, str]:
-    format = format_for(MODEL_FOLDER)
-    *prompt, answer = json.loads(example["messages"])
-    tools = json.loads(example["tools"]) if example["tools"] else None
+def row_of(messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] | None) -> dict[str, str]:
+    """A conversation as the texts that a student reads and writes; the last message is the answer."""
+    format = format_for(MODEL_FOLDER if MODEL_FOLDER.exists() else MODEL_FOLDER.name)
+    *prompt, answer = messages
     completion = render_completion(answer, format) + format.end_of_turn
     return {"prompt": render_prompt(prompt, tools, format), "completion": completion}
 
@@ -157,7 +158,7 @@ def _told(pair: Pair) -> str:
     )
 
 
-def _table(rounds: Sequence[Pair]) -> str:
+def comparison(rounds: Sequence[Pair]) -> str:
     """Medians over the rounds; ratios are those within a round."""
     speed = statistics.median(pair.ours.tokens_per_s / pair.trl.tokens_per_s for pair in rounds)
     memory = statistics.median(pair.ours.peak_bytes / pair.trl.peak_bytes for pair in rounds)
