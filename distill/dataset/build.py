@@ -117,7 +117,7 @@ def _read(
     find_turns(store)
     assign(store, test_share=settings.test_share)
     choose(store, settings)
-    soft = SoftBook(store)
+    soft = SoftBook(store, work / "logprobs")
     found = _found(store, soft)
     _check_enough(found, selection, settings)
     write_drafts(store, work / "drafts.parquet", book, soft)
@@ -135,9 +135,8 @@ def _found(store: duckdb.DuckDBPyConnection, soft: SoftBook) -> _Found:
                count(*) filter (newest), max(members)
         from (select *, count(*) over (partition by root) as members from {kept} join
               (select row, labelled from {SCRATCH}.facts) using (row)) group by side"""
-    with_logprobs = soft.by_side()
     for side, *counts in store.execute(query).fetchall():
-        values = (*counts, with_logprobs.get(side, 0))
+        values = (*counts, soft.by_side[side])
         sides[side] = Side(**dict(zip(Side.__struct_fields__, values, strict=True)))
     excluded = dict(store.execute(f"select reason, count(*) from {SCRATCH}.excluded group by reason").fetchall())
     (merged,) = _row(store, f"select count(*) from {SCRATCH}.turns where multiplicity > 1")

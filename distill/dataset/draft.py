@@ -52,7 +52,7 @@ def read_drafts(path: Path, columns: list[str] | None = None, rows: int = 1_000)
 
 def _pieces(store: duckdb.DuckDBPyConnection, soft: SoftBook) -> Iterator[pa.RecordBatch]:
     for batch in batches(store, _QUERY):
-        step = _SOFT_ROWS if soft.answers else batch.num_rows
+        step = _SOFT_ROWS if soft else batch.num_rows
         yield from (batch.slice(begin, step) for begin in range(0, batch.num_rows, step))
 
 

@@ -1,11 +1,13 @@
-"""The log probabilities of the chosen answers, shortened, in the scratch database until they are written.
+"""The log probabilities of the chosen answers, shortened, in a file of their own until they are written.
 
 Apart from the other columns: they are larger than all of those together, and neither sorting nor joining needs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -14,8 +16,7 @@ from distill.dataset.gather import SCRATCH, batches
 from distill.dataset.logprobs import compact
 
 _BATCH_ROWS = 100
-_WANTED = f"""
-    create table {SCRATCH}.softly as
+_LEARNED = f"""
     with kept as (select row, side from {SCRATCH}.chosen where reason is null),
     learned as (
         select row, side from kept
@@ -24,49 +25,48 @@ _WANTED = f"""
     )
     select id, side from {SCRATCH}.facts join learned using (row) where not labelled"""
 """Answers to learn that are the teacher's own."""
-_FOUND = f"""
-    select exchanges.id, exchanges.logprobs from exchanges semi join {SCRATCH}.softly using (id)
-    where exchanges.logprobs is not null"""
-_SCHEMA = pa.schema([pa.field("id", pa.string()), pa.field("logprobs", pa.string())])
+_RECORDED = "select id, logprobs from exchanges where logprobs is not null"
+"""Of all of them: a join would hold the larger side, which DuckDB takes for the smaller one, in memory."""
 
 
 class SoftBook:
-    """Looked up by the id of an exchange; empty, it costs nothing."""
+    """Looked up by the id of an exchange; where nothing is recorded, it costs nothing."""
 
-    def __init__(self, store: duckdb.DuckDBPyConnection) -> None:
-        self._store = store
-        self.answers = _gather(store)
+    def __init__(self, store: duckdb.DuckDBPyConnection, file: Path) -> None:
+        self._file = file
+        self._places: dict[str, tuple[int, int]] = {}
+        self.by_side: Counter[str] = Counter()
         """How many answers to learn have any."""
+        self._gather(store)
 
-    def by_side(self) -> dict[str, int]:
-        """The number of those answers on each side that has any."""
-        query = f"select side, count(*) from {SCRATCH}.softly semi join {SCRATCH}.soft using (id) group by side"
-        return dict(self._store.execute(query).fetchall())
+    def __bool__(self) -> bool:
+        return bool(self._places)
 
     def of(self, ids: Collection[str]) -> dict[str, str]:
         """Those of some exchanges; one that has none is not in the answer."""
-        if not self.answers:
+        wanted = {identity: self._places[identity] for identity in ids if identity in self._places}
+        if not wanted:
             return {}
-        with self._store.cursor() as reading:
-            found = reading.execute(
-                f"select id, logprobs from {SCRATCH}.soft semi join (select unnest(?) as id) using (id)", [list(ids)]
-            )
-            return dict(found.fetchall())
+        found = {}
+        with self._file.open("rb") as file:
+            for identity, (begin, length) in wanted.items():
+                file.seek(begin)
+                found[identity] = file.read(length).decode()
+        return found
+
+    def _gather(self, store: duckdb.DuckDBPyConnection) -> None:
+        sides: Mapping[str, str] | None = None
+        with self._file.open("wb") as file:
+            for batch in batches(store, _RECORDED, _BATCH_ROWS):
+                sides = dict(store.execute(_LEARNED).fetchall()) if sides is None else sides
+                for identity, kept in _compacted(batch, sides):
+                    self._places[identity] = (file.tell(), file.write(kept.encode()))
+                    self.by_side[sides[identity]] += 1
 
 
-def _gather(store: duckdb.DuckDBPyConnection) -> int:
-    store.execute(_WANTED)
-    store.execute(f"create table {SCRATCH}.soft (id varchar, logprobs varchar)")
-    answers = 0
-    for batch in batches(store, _FOUND, _BATCH_ROWS):
-        ids, recorded = (batch.column(index).to_pylist() for index in (0, 1))
-        found = [
-            (identity, kept) for identity, text in zip(ids, recorded, strict=True) if (kept := compact(text or ""))
-        ]
-        if found:
-            columns = [pa.array(column, pa.string()) for column in zip(*found, strict=True)]
-            store.register("found_soft", pa.Table.from_arrays(columns, schema=_SCHEMA))
-            store.execute(f"insert into {SCRATCH}.soft select * from found_soft")
-            store.unregister("found_soft")
-            answers += len(found)
-    return answers
+def _compacted(batch: pa.RecordBatch, wanted: Collection[str]) -> Iterator[tuple[str, str]]:
+    ids: list[str] = [str(identity) for identity in batch.column(0).to_pylist()]
+    recorded = batch.column(1)
+    for place, identity in enumerate(ids):
+        if identity in wanted and (kept := compact(recorded[place].as_py())):
+            yield identity, kept
