@@ -80,3 +80,27 @@ def test_a_cpu_computes_in_float32_and_keeps_what_it_has_computed() -> None:
 
 def test_qwen_has_a_flatter_rule() -> None:
     assert settled(model_type="qwen3")[0].learning_rate == 4.7e-4
+
+
+@pytest.mark.parametrize(
+    ("tokens", "value", "origin"),
+    [
+        (0.0, "off", "0% of the learned tokens have log probabilities"),
+        (0.49, "off", "49% of the learned tokens have log probabilities"),
+        (0.5, "on", "50% of the learned tokens have log probabilities"),
+        (None, "off", "the base model's tokenizer is not one of bytes"),
+    ],
+)
+def test_soft_labels_are_learned_where_half_of_the_tokens_have_them(
+    tokens: float | None, value: str, origin: str
+) -> None:
+    settings, origins = settled(soft_tokens=tokens)
+
+    assert (settings.soft_labels, origins["soft_labels"]) == (value, origin)
+
+
+def test_soft_labels_can_be_refused() -> None:
+    settings, origins = settled(Distill(soft_labels="off", soft_share=0.25), soft_tokens=1.0)
+
+    assert (settings.soft_labels, origins["soft_labels"]) == ("off", "configuration")
+    assert (settings.soft_share, origins["soft_share"]) == (0.25, "configuration")
