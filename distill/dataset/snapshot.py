@@ -9,7 +9,6 @@ is made of the newest exchange's day and a hash of all that is in it, so the sam
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ import msgspec
 
 from distill.dataset.settings import Settings
 from nightschool.errors import NightschoolError, StoreBusy
-from nightschool.store.durable import make_folder, sync_folder
+from nightschool.store.durable import make_folder, publish_folder
 from nightschool.store.lock import lock_at_once
 
 FORMAT_VERSION = 1
@@ -157,16 +156,8 @@ def publish(folder: Path, filled: Path, manifest: DatasetManifest) -> DatasetMan
     target = folder_of(folder, manifest)
     if target.exists():
         return read_manifest(target)
-    for path in filled.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    sync_folder(filled)
     make_folder(target.parent)
-    filled.replace(target)
-    sync_folder(target.parent)
+    publish_folder(filled, target)
     return manifest
 
 

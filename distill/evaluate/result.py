@@ -25,7 +25,7 @@ from distill.gate.evidence import Measured
 from distill.judge.calibrate import Calibration
 from distill.judge.judge import Counts
 from nightschool.errors import NightschoolError, StoreBusy
-from nightschool.store.durable import make_folder, sync_folder
+from nightschool.store.durable import make_folder, publish_folder
 from nightschool.store.lock import lock_at_once
 
 FORMAT_VERSION = 1
@@ -183,14 +183,6 @@ def rows_file(path: Path) -> Iterator[pq.ParquetWriter]:
 def publish(place: Path, filled: Path, manifest: Manifest) -> Path:
     """Give a filled folder its name, once it is on the disk; the answers of the run are not needed any more."""
     target = place / manifest.id
-    for path in filled.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    sync_folder(filled)
-    filled.replace(target)
-    sync_folder(place)
+    publish_folder(filled, target)
     shutil.rmtree(place / ".unfinished" / manifest.key, ignore_errors=True)
     return target

@@ -17,6 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from distill.train.unusable import BaseModelError, unusable
+from nightschool.store.durable import publish_folder
 
 
 def convert(file: Path, target: Path) -> Path:
@@ -39,7 +40,7 @@ def convert(file: Path, target: Path) -> Path:
     del model.config.quantization_config
     model.to(torch.bfloat16).save_pretrained(unfinished)
     tokenizer.save_pretrained(unfinished)
-    unfinished.rename(target)
+    publish_folder(unfinished, target)
     return target
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,7 +40,7 @@ from distill.train.settings import Decided, TrainSettings, settle
 from distill.train.team import Team
 from nightschool.config import Distill
 from nightschool.errors import NightschoolError, StoreBusy
-from nightschool.store.durable import make_folder
+from nightschool.store.durable import make_folder, new_file
 from nightschool.store.lock import lock_at_once
 
 _LIBRARIES = ("torch", "transformers", "peft")
@@ -242,10 +242,8 @@ def _files(manifest: AdapterManifest, standing: Standing, weights: bytes, config
 
 def _finish(folder: Path, manifest: AdapterManifest) -> None:
     """Say what the run has come to, and leave nothing else of it."""
-    unfinished = folder / f".{_FINISHED}"
-    state: dict[str, Any] = {"adapter": manifest.name}
-    unfinished.write_text(json.dumps(state))
-    unfinished.rename(folder / _FINISHED)
+    with new_file(folder / _FINISHED) as file:
+        file.write(json.dumps({"adapter": manifest.name}).encode())
     for path in folder.iterdir():
         if path.name not in (_FINISHED, "lock"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -23,6 +23,22 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def publish_folder(filled: Path, target: Path) -> None:
+    """Give a filled folder its name by one rename, once all that is in it is on the disk.
+
+    ``target`` does not exist yet; its parent does, on the same disk.
+    """
+    for path in filled.iterdir():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(filled)
+    filled.replace(target)
+    sync_folder(target.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Create ``folder`` and its missing parents durably."""
     missing = [folder, *folder.parents]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nightschool.store.durable import make_folder, new_file
+from nightschool.store.durable import make_folder, new_file, publish_folder
 
 
 def test_a_new_file_appears_with_its_whole_content(tmp_path: Path) -> None:
@@ -47,3 +47,25 @@ def test_others_on_the_machine_cannot_read_what_was_recorded(tmp_path: Path) -> 
 
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "data" / "file").stat().st_mode) == 0o600
+
+
+def test_a_filled_folder_gets_its_name_as_a_whole(tmp_path: Path) -> None:
+    filled = tmp_path / "unfinished"
+    filled.mkdir()
+    (filled / "file").write_bytes(b"content")
+
+    publish_folder(filled, tmp_path / "target")
+
+    assert [entry.name for entry in tmp_path.iterdir()] == ["target"]
+    assert (tmp_path / "target" / "file").read_bytes() == b"content"
+
+
+def test_a_folder_with_a_file_that_cannot_be_synced_gets_no_name(tmp_path: Path) -> None:
+    filled = tmp_path / "unfinished"
+    filled.mkdir()
+    (filled / "file").symlink_to(tmp_path / "nowhere")
+
+    with pytest.raises(FileNotFoundError):
+        publish_folder(filled, tmp_path / "target")
+
+    assert not (tmp_path / "target").exists()
