@@ -1,7 +1,7 @@
 """What a run will take of memory, before it starts.
 
 Weights, what LoRA adds, what a row keeps for the way back, and the logits of what is learned. An estimate, meant to be
-a little high; docs/training.md shows it beside measurements.
+a little high.
 """
 
 from __future__ import annotations

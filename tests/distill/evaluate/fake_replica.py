@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from nightschool.formats import CHATML, render_prompt
+from tests.json_server import JsonHandler, serving
 
 Json = dict[str, Any]
 Rule = Callable[[str, list[Json]], str | Json]
@@ -121,37 +121,12 @@ def _error(words: str) -> Json:
 def running_replica(replica: FakeReplica) -> Iterator[FakeReplica]:
     """Serve on a free port until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
-            self._send(*replica.get(self.path))
+            self.send(*replica.get(self.path))
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            self._send(*replica.post(self.path, body))
+            self.send(*replica.post(self.path, self.body()))
 
-        def _send(self, status: int, value: Json) -> None:
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that has gone."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        replica.url = f"http://127.0.0.1:{server.server_port}"
+    with serving(Handler) as replica.url:
         yield replica
-        server.shutdown()
-        thread.join()

@@ -9,8 +9,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
+
+from tests.json_server import JsonHandler, serving
 
 Json = dict[str, Any]
 
@@ -80,39 +81,17 @@ NAMES = ("first answer", "second answer")
 def running_judge(judge: ScriptedJudge) -> Iterator[ScriptedJudge]:
     """Serve on a free port until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(JsonHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            reply = judge.reply(body)
+            reply = judge.reply(self.body())
             message = {"role": "assistant", "content": reply.text}
             usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             good = {"id": "x", "object": "chat.completion", "created": 1, "model": "j", "choices": [choice]}
             error = {"error": {"message": reply.text or "no", "type": "t", "param": None, "code": None}}
-            data = json.dumps(reply.body or ({**good, "usage": usage} if reply.status == 200 else error)).encode()
-            self.send_response(reply.status)
-            for name, value in (("content-type", "application/json"), ("content-length", str(len(data)))):
-                self.send_header(name, value)
-            for name, value in reply.headers:
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
+            value = reply.body or ({**good, "usage": usage} if reply.status == 200 else error)
+            self.send(reply.status, value, reply.headers)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Says nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that has gone."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        judge.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+    with serving(Handler) as url:
+        judge.base_url = f"{url}/v1"
         yield judge
-        server.shutdown()
-        thread.join()

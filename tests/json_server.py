@@ -1,0 +1,50 @@
+"""HTTP servers for fakes: a handler of JSON, served on a free port of 127.0.0.1 by a thread."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class JsonHandler(BaseHTTPRequestHandler):
+    """Reads and sends JSON; a fake adds ``do_GET`` and ``do_POST``."""
+
+    protocol_version = "HTTP/1.1"
+
+    def body(self) -> Any:
+        return json.loads(self.rfile.read(int(self.headers["content-length"])))
+
+    def send(self, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in (("content-type", "application/json"), ("content-length", str(len(data))), *headers):
+            self.send_header(name, text)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone."""
+
+
+@contextmanager
+def serving(handler: type[JsonHandler]) -> Iterator[str]:
+    """The server's URL, without a slash at its end, until the block ends."""
+    with _Server(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
