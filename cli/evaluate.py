@@ -87,8 +87,8 @@ def _order(config: Config, workload: str, adapter: str | None, dataset: str | No
 
 def _candidate(config: Config, workload: str, adapter: str | None, dataset: DatasetManifest) -> Candidate:
     """The adapter; the base model alone where there is no adapter yet, or where that is asked for."""
-    from distill.adapter.folder import adapters_of, check_files, find_adapter, folder_of
     from distill.evaluate.candidate import NoBaseModel, base_alone, with_adapter
+    from nightschool.registry.adapters import adapters_of, check_files, find_adapter, folder_of
 
     wants_base = adapter == "none" or (adapter is None and not adapters_of(config.data, workload))
     if not wants_base:

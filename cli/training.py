@@ -95,7 +95,7 @@ class TrainingScreen:
 
 def print_trained(data: Path, trained: Trained, *, as_json: bool) -> None:
     """The adapter; or, for scripts, its manifest with the folder and a few figures."""
-    from distill.adapter.folder import folder_of
+    from nightschool.registry.adapters import folder_of
 
     manifest, folder = trained.adapter, folder_of(data, trained.adapter)
     outcome = manifest.outcome

@@ -4,6 +4,7 @@ NightschoolError
 ├── ConfigError          the YAML file, or a value in it
 ├── StoreError           the data folder: its logs, segments, manifest
 │   └── StoreBusy        another process holds what only one may hold
+├── RegistryError        the routing state, or what is written down of replicas
 ├── ImportFileError      a file of foreign exchanges cannot be read
 ├── FormatError          student formats
 │   ├── UnknownFamily    no format is known for a base model
@@ -54,6 +55,10 @@ class StoreError(NightschoolError):
 
 class StoreBusy(StoreError):
     """Another process holds the part of the data folder that only one process may hold."""
+
+
+class RegistryError(NightschoolError):
+    """A file of the registry cannot be used."""
 
 
 class ImportFileError(NightschoolError):

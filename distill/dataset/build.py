@@ -33,9 +33,9 @@ from distill.dataset.sides import SIDES, assign, new_assignments, remember
 from distill.dataset.snapshot import CARD, MANIFEST, DatasetManifest, Side, publish, unfinished
 from distill.dataset.soft import SoftBook
 from distill.dataset.write import Comparison, write_excluded, write_sides
-from distill.digest import digest_of
 from distill.room import room_on_the_disk
 from distill.selection import Selection, UnknownWorkload
+from nightschool.digest import digest_of
 from nightschool.errors import NightschoolError
 from nightschool.store.filter import moment
 from nightschool.store.query import ask

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from distill.evaluate.replica import Model, ReplicaError
+from nightschool.engine.replica import Model, ReplicaError
 from nightschool.errors import NightschoolError
 from nightschool.formats import FORMATS, Format, format_for
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from distill.evaluate.candidate import Candidate, served_base
 from distill.evaluate.cases import Case
-from distill.evaluate.replica import Replica, ReplicaError
+from nightschool.engine.replica import Replica, ReplicaError
 from nightschool.formats import canonical_tools, render_prompt, served_messages
 
 NOT_CHECKED = (

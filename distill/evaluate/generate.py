@@ -11,9 +11,9 @@ import msgspec
 
 from distill.evaluate.answers import REFUSED, Answer, KeptAnswers, read_message
 from distill.evaluate.cases import Case
-from distill.evaluate.replica import PromptRefused, Replica, ReplicaError, Reply
 from distill.evaluate.shots import Shot, with_shots
 from distill.score.scorer import INVALID_ANSWER, problem
+from nightschool.engine.replica import PromptRefused, Replica, ReplicaError, Reply
 from nightschool.formats import canonical_tools, served_messages
 from nightschool.record import Price
 

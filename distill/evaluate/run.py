@@ -24,7 +24,6 @@ import msgspec
 import pyarrow.parquet as pq
 
 from distill.dataset.snapshot import DatasetManifest, folder_of
-from distill.digest import digest_of
 from distill.evaluate.answers import KeptAnswers, kept_answers
 from distill.evaluate.bench import Bench, Judging, open_bench
 from distill.evaluate.candidate import Candidate
@@ -52,6 +51,7 @@ from distill.evaluate.result import (
 from distill.evaluate.shots import draw
 from distill.score.choose import Choice, choose
 from nightschool.config import Evaluate
+from nightschool.digest import digest_of
 from nightschool.record import Price
 from nightschool.wire import json_text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from distill.adapter.manifest import AdapterManifest
+from nightschool.registry.manifest import AdapterManifest
 
 
 def card_of(manifest: AdapterManifest) -> str:

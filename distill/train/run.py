@@ -21,8 +21,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from distill.adapter.folder import CARD, CONFIG, WEIGHTS, content_hash, find_adapter, name_of, publish
-from distill.adapter.manifest import AdapterManifest, Outcome, Setting, Source
 from distill.dataset.snapshot import DatasetManifest, find, folder_of
 from distill.room import room_on_the_disk
 from distill.train.base import Base, find_base, load_weights
@@ -40,6 +38,8 @@ from distill.train.settings import Decided, TrainSettings, settle
 from distill.train.team import Team
 from nightschool.config import Distill
 from nightschool.errors import NightschoolError, StoreBusy
+from nightschool.registry.adapters import CARD, CONFIG, WEIGHTS, content_hash, find_adapter, name_of, publish
+from nightschool.registry.manifest import AdapterManifest, Outcome, Setting, Source
 from nightschool.store.durable import make_folder, new_file
 from nightschool.store.lock import lock_at_once
 

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from demo.engine import Engine, running_engine, why_missing
-from distill.adapter.folder import folder_of
-from distill.adapter.manifest import AdapterManifest
 from distill.train.lora import set_weights
 from nightschool.config import Distill
 from nightschool.formats import CHATML, render_prompt, served_messages
+from nightschool.registry.adapters import folder_of
+from nightschool.registry.manifest import AdapterManifest
 from tests.distill.dataset.traffic import calls, says, user
 from tests.distill.dataset.traffic import tool as tool_named
 from tests.distill.train.school import school, tiny_base, tiny_folder, tiny_model, trained

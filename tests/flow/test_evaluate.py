@@ -15,12 +15,12 @@ import pytest
 from safetensors.numpy import save
 
 from demo.engine import MODEL_FOLDER, MODEL_NAME, Engine, running_engine, why_missing
-from distill.adapter.folder import publish
 from distill.evaluate.candidate import with_adapter
 from distill.evaluate.result import HTML
 from distill.evaluate.run import Order, evaluate
 from distill.judge.judge import Counts, Judged
 from nightschool.formats import CHATML
+from nightschool.registry.adapters import publish
 from tests.distill.dataset.traffic import asked, built, calls, file, tool, user
 from tests.distill.evaluate.school import ADAPTER, SETTINGS, manifest_of, order, place, rows
 from tests.distill.judge.court import judged, pair, verdicts

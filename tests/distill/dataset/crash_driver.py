@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.dataset.snapshot import datasets_of, folder_of
-from distill.digest import digest_of
+from nightschool.digest import digest_of
 from tests.distill.dataset.traffic import asked, built, contents, file, user
 from tests.store.crash_driver import in_child
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from distill.adapter.folder import publish
-from distill.adapter.manifest import AdapterManifest, Outcome, Source
 from distill.dataset.settings import Settings
 from distill.dataset.snapshot import DatasetManifest, find, folder_of
 from distill.evaluate.bench import Judging
@@ -19,6 +17,8 @@ from distill.evaluate.run import Order, evaluate
 from nightschool.config import Evaluate, Judge, Upstream
 from nightschool.formats import CHATML
 from nightschool.record import Price
+from nightschool.registry.adapters import publish
+from nightschool.registry.manifest import AdapterManifest, Outcome, Source
 from tests.distill.dataset.traffic import asked, built, file, says, user
 
 BASE_MODEL = "somewhere/SmolLM2-135M-Instruct"

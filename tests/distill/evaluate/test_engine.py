@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from distill.evaluate.candidate import base_alone, with_adapter
-from distill.evaluate.replica import ReplicaError
 from distill.evaluate.run import evaluate
+from nightschool.engine.replica import ReplicaError
 from nightschool.formats import CHATML
 from tests.distill.evaluate.fake_replica import FakeReplica, running_replica
 from tests.distill.evaluate.school import ADAPTER, BASE_MODEL, evaluated, order, sorted_mail

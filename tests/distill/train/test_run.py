@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 import torch
 
-from distill.adapter.folder import adapters_of, check_files, folder_of
-from distill.adapter.manifest import AdapterManifest
 from distill.dataset.snapshot import UnknownDataset
 from distill.room import DiskFull
 from distill.train.base import find_base
@@ -26,6 +24,8 @@ from distill.train.run import NothingToLearn, Started, Wanted, train
 from distill.train.unusable import BaseModelError
 from nightschool.errors import StoreBusy, UnknownFamily
 from nightschool.formats import CHATML
+from nightschool.registry.adapters import adapters_of, check_files, folder_of
+from nightschool.registry.manifest import AdapterManifest
 from nightschool.store.lock import lock_at_once
 from tests.distill.train.school import QUICK, lessons, school, tiny_base, tiny_folder, tiny_model, trained
 

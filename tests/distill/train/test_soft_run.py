@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill.adapter.folder import folder_of
-from distill.adapter.manifest import AdapterManifest, Setting
 from distill.dataset.settings import Settings
 from distill.train.run import Started, train
 from nightschool.config import Distill
 from nightschool.record import Record
+from nightschool.registry.adapters import folder_of
+from nightschool.registry.manifest import AdapterManifest, Setting
 from tests.distill.dataset.traffic import asked, built, file, says, user
 from tests.distill.recorded_logprobs import recorded
 from tests.distill.train.school import QUICK, trained, wanted

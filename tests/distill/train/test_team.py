@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill.adapter.folder import find_adapter, folder_of
+from nightschool.registry.adapters import find_adapter, folder_of
 from tests.distill.train.school import school, tiny_folder
 
 

@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from distill.adapter.manifest import FORMAT_VERSION, MANIFEST, AdapterManifest
-from distill.digest import digest_of
+from nightschool.digest import digest_of
 from nightschool.errors import NightschoolError
+from nightschool.registry.manifest import FORMAT_VERSION, MANIFEST, AdapterManifest
 from nightschool.store.durable import make_folder, new_file, sync_folder
 
 WEIGHTS = "adapter_model.safetensors"
@@ -44,7 +44,8 @@ class AdapterDamaged(NightschoolError):
 
 def adapters_of(data: Path, workload: str) -> list[AdapterManifest]:
     """Every adapter of a workload, the newest last."""
-    found = [read_adapter(path.parent) for path in place_of(data).glob(f"[!.]*/{MANIFEST}")]
+    # By their names: a damaged folder of another workload is no business of this one.
+    found = [read_adapter(path.parent) for path in place_of(data).glob(f"{_quoted(workload)}--*/{MANIFEST}")]
     own = [manifest for manifest in found if manifest.workload == workload]
     return sorted(own, key=lambda manifest: (manifest.created, manifest.name))
 
@@ -97,7 +98,11 @@ def folder_of(data: Path, manifest: AdapterManifest) -> Path:
 
 def name_of(workload: str, digest: str) -> str:
     """``<workload>--<12 hex>``, as one path component whatever the workload is called."""
-    return f"{quote(workload, safe='').replace('.', '%2E')}--{digest[:_HASH_DIGITS]}"
+    return f"{_quoted(workload)}--{digest[:_HASH_DIGITS]}"
+
+
+def _quoted(workload: str) -> str:
+    return quote(workload, safe="").replace(".", "%2E")
 
 
 def content_hash(weights: bytes, config: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A vLLM server as the student's engine: what it holds, loading an adapter into it, asking it.
+"""A vLLM server: what it holds, loading an adapter into it and out of it, asking it.
 
 Its errors are told as what to do about them. Internal servers are reached without the environment's HTTP proxy.
 """

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from distill.adapter.folder import (
+from nightschool.registry.adapters import (
     AdapterDamaged,
     UnknownAdapter,
     adapters_of,
@@ -20,7 +20,7 @@ from distill.adapter.folder import (
     publish,
     read_adapter,
 )
-from distill.adapter.manifest import MANIFEST, AdapterManifest, Outcome, Source
+from nightschool.registry.manifest import MANIFEST, AdapterManifest, Outcome, Source
 
 FILES = {"adapter_model.safetensors": b"weights", "adapter_config.json": b"{}"}
 

@@ -1,0 +1,121 @@
+"""What may happen to the students of a workload: each a pure function of what was before. They raise StepRefused.
+
+propose -> qualify -> start_canary -> widen … -> settle (live)
+                                   roll_back at any share; hold and release by hand
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from nightschool.errors import NightschoolError
+from nightschool.registry.routing import Candidate, Placed, Students
+
+
+class StepRefused(NightschoolError):
+    """The step does not fit the state in force."""
+
+
+def propose(before: Students, adapter: str) -> Students:
+    """Have replicas load an adapter, so that it can be evaluated."""
+    if adapter in (each.adapter for each in before.answering()):
+        return before
+    if before.candidate is not None and before.candidate.adapter == adapter:
+        return before
+    return replace(before, candidate=Candidate(adapter=adapter))
+
+
+def qualify(before: Students, adapter: str, *, fingerprints: tuple[str, ...], agreement: float | None) -> Students:
+    """The gate has let it pass on these prompts."""
+    if adapter in (each.adapter for each in before.answering()):
+        return before
+    return replace(
+        before,
+        candidate=Candidate(adapter=adapter, qualified=True, fingerprints=fingerprints, agreement=agreement),
+    )
+
+
+def drop_candidate(before: Students, adapter: str) -> Students:
+    """It did not pass: replicas need not hold it."""
+    if before.candidate is None or before.candidate.adapter != adapter:
+        return before
+    return replace(before, candidate=None)
+
+
+def start_canary(before: Students, *, share: float, now: str) -> Students:
+    """Let the qualified candidate answer ``share`` per cent; a canary before it is given up for it."""
+    candidate = before.candidate
+    if candidate is None or not candidate.qualified:
+        raise StepRefused(
+            "there is no qualified candidate",
+            remedy="`nightschool distill W` makes one; `nightschool promote W --adapter A` takes one unjudged",
+        )
+    canary = Placed(
+        adapter=candidate.adapter,
+        share=share,
+        fingerprints=candidate.fingerprints,
+        agreement=candidate.agreement,
+        since=now,
+    )
+    return replace(before, canary=canary, candidate=None)
+
+
+def widen(before: Students, adapter: str, *, share: float, now: str) -> Students:
+    """The next share of the ramp."""
+    if before.canary is None or before.canary.adapter != adapter:
+        raise StepRefused(f"{adapter} is no canary any more", remedy="`nightschool routes` shows what is in force")
+    return replace(before, canary=replace(before.canary, share=share, since=now))
+
+
+def settle(before: Students, adapter: str, *, now: str) -> Students:
+    """The canary is live; what was live can be returned to."""
+    if before.canary is None or before.canary.adapter != adapter:
+        raise StepRefused(f"{adapter} is no canary any more", remedy="`nightschool routes` shows what is in force")
+    live = replace(before.canary, share=100.0, since=now)
+    return replace(before, live=live, canary=None, previous=before.live or before.previous)
+
+
+def roll_back(before: Students, *, adapter: str | None = None, to_teacher: bool = False, now: str) -> Students:
+    """Withdraw the newest adapter that answers: the one before it answers again, or the teacher.
+
+    Given ``adapter``, only if it is that one which answers: an alarm about an adapter that is gone changes nothing.
+    """
+    answering = before.answering()
+    if not answering:
+        if adapter is not None:
+            return before
+        raise StepRefused("no student answers: there is nothing to roll back")
+    newest = answering[0]
+    if adapter is not None and adapter not in (each.adapter for each in answering):
+        return before
+    gone = newest.adapter if adapter is None else adapter
+    withdrawn = tuple(
+        dict.fromkeys((*before.withdrawn, *([each.adapter for each in answering] if to_teacher else [gone])))
+    )
+    if to_teacher:
+        return replace(before, live=None, canary=None, previous=None, withdrawn=withdrawn)
+    if before.canary is not None and before.canary.adapter == gone:
+        return replace(before, canary=None, withdrawn=withdrawn)
+    back = before.previous
+    live = None if back is None or back.adapter in withdrawn else replace(back, since=now)
+    return replace(before, live=live, previous=None, withdrawn=withdrawn)
+
+
+def force(before: Students, adapter: str, *, share: float, fingerprints: tuple[str, ...], now: str) -> Students:
+    """A person says that this adapter answers, whatever was measured; ``share`` 100 makes it live."""
+    placed = Placed(adapter=adapter, share=share, fingerprints=fingerprints, since=now)
+    withdrawn = tuple(name for name in before.withdrawn if name != adapter)
+    candidate = before.candidate if before.candidate and before.candidate.adapter != adapter else None
+    if share < 100:
+        return replace(before, canary=placed, candidate=candidate, withdrawn=withdrawn)
+    previous = before.live if before.live and before.live.adapter != adapter else before.previous
+    return replace(before, live=placed, canary=None, candidate=candidate, previous=previous, withdrawn=withdrawn)
+
+
+def hold(before: Students) -> Students:
+    """No automatic step from now on; what answers goes on answering. A rollback on evidence of harm is still made."""
+    return replace(before, held=True)
+
+
+def release(before: Students) -> Students:
+    return replace(before, held=False)

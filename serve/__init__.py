@@ -1,0 +1,1 @@
+"""Serving: what the registry wants -> what vLLM replicas hold."""
