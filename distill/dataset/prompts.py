@@ -1,0 +1,36 @@
+"""The prompts that a dataset is made of, by their fingerprints: what its student may be asked with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+
+from nightschool.wire.fingerprint import fingerprint
+from nightschool.wire.request import ABSENT, RequestBody
+
+_COLUMNS = ["messages", "tools", "response_format"]
+
+
+def fingerprints_of(files: Sequence[Path]) -> Counter[str]:
+    """How many examples of these files of a dataset have each prompt.
+
+    The fingerprint is that of the requests which the examples come from: an example holds the system prompt, the tools
+    and the response format as they were on the wire.
+    """
+    counts: Counter[str] = Counter()
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=_COLUMNS):
+                for row in batch.to_pylist():
+                    prompt = fingerprint(RequestBody(**{name: _raw(row[name]) for name in _COLUMNS}))
+                    if prompt is not None:
+                        counts[prompt] += 1
+    return counts
+
+
+def _raw(text: str | None) -> msgspec.Raw:
+    return ABSENT if text is None else msgspec.Raw(text.encode())
