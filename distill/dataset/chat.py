@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from distill.dataset.reasons import Excluded
-from distill.dataset.schema_check import Check, check_against
 from distill.dataset.tools import ToolBook, Toolbox, check_calls
 from nightschool.errors import Unrenderable
 from nightschool.formats.canonical import canonical_message, canonical_messages, canonical_tools
 from nightschool.wire import json_text
+from nightschool.wire.schema_check import Check, check_against
 
 _NONE = msgspec.Raw(b"null")
 _LONGEST_DETAIL = 200

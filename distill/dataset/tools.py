@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any
 
 from distill.dataset.reasons import Excluded
-from distill.dataset.schema_check import Check, check_against
 from nightschool.wire import json_text
 from nightschool.wire.fingerprint import mask
+from nightschool.wire.schema_check import Check, check_against
 
 MOST_VERSIONS = 8
 _KEPT = 512

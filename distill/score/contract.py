@@ -8,11 +8,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from distill.dataset.schema_check import Check, check_against
 from distill.dataset.tools import definitions
 from distill.score.message import Call, Unreadable
 from distill.score.scorer import Question
 from nightschool.wire import json_text
+from nightschool.wire.schema_check import Check, check_against
 
 _KEPT = 512
 """Toolboxes and schemas that are remembered: a workload has few."""
