@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nightschool.config.answering import StudentPrice
 from nightschool.config.section import Section
 from nightschool.config.values import BaseUrl, Count, Dollars, Name, Seconds
 
@@ -18,6 +19,12 @@ class Student(Section):
 
     replicas: tuple[BaseUrl, ...] = ()
     """vLLM servers that hold the base model and load adapters, such as `http://gpu-1:8000`."""
+
+    first_token_s: Seconds = 10.0
+    """Seconds in which a replica must have begun its answer; then the teacher is asked."""
+
+    price: StudentPrice | None = None
+    """What a student's answers cost. Left out, their cost is not known."""
 
 
 class Judge(Section):

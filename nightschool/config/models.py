@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, SecretStr, field_validator, model_validator
 
+from nightschool.config.answering import Escalate
 from nightschool.config.conditions import WHEN_SCHEMA, condition_faults, nested
 from nightschool.config.evaluation import Evaluate, Student
 from nightschool.config.headers import header_faults
@@ -216,6 +217,9 @@ class Workload(Section):
     promote: Promote = Promote()
     """What a student must show before it may answer."""
 
+    escalate: Escalate = Escalate()
+    """When the teacher answers what the student was to answer."""
+
 
 class Limits(Section):
     """Bounds on what one request may cost."""
@@ -292,6 +296,11 @@ class Config(Section):
         """The same of how a student is compared."""
         named = self.workloads.get(workload)
         return named.evaluate if named else Evaluate()
+
+    def escalate_of(self, workload: str | None) -> Escalate:
+        """The same of when a student's teacher is asked."""
+        named = self.workloads.get(workload) if workload is not None else None
+        return named.escalate if named else Escalate()
 
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:

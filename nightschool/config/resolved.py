@@ -89,12 +89,23 @@ def _lines(values: Mapping[str, Any], key: KeyPath, document: Node) -> Iterator[
         elif isinstance(value, list) and value:
             yield f"{_text(name)}:"
             for index, inner in enumerate(value):
-                first, *rest = _lines(inner, (*here, index), document)
+                first, *rest = _entry(inner, (*here, index), document)
                 yield f"  - {first}"
                 yield from (f"    {line}" for line in rest)
         else:
-            origin = f"  # line {document.line_of(here)}" if document.at(here) else ""
-            yield f"{_text(name)}: {_text(value)}{origin}"
+            yield f"{_text(name)}: {_leaf(value, here, document)}"
+
+
+def _entry(value: Any, key: KeyPath, document: Node) -> Iterator[str]:
+    """The lines of a list's entry: a map, or a scalar."""
+    if isinstance(value, dict):
+        yield from _lines(value, key, document)
+    else:
+        yield _leaf(value, key, document)
+
+
+def _leaf(value: Any, key: KeyPath, document: Node) -> str:
+    return _text(value) + (f"  # line {document.line_of(key)}" if document.at(key) else "")
 
 
 def _text(value: Any) -> str:

@@ -66,6 +66,7 @@ record:
   queue_bytes: 33554432
 student:
   replicas: []
+  first_token_s: 10
 workloads:
   pii:
     when:
@@ -104,6 +105,11 @@ workloads:
         schema_validity: 0.01
         refusals: 0.01
         cost_ratio: 1
+    escalate:
+      on:
+        - invalid_output
+        - timeout
+        - error
 limits:
   request_body_bytes: 16777216
 """
@@ -150,6 +156,7 @@ files: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "drain_s": amounts,
         "timeouts": timeouts,
         "prices": st.dictionaries(texts, st.fixed_dictionaries({"input": amounts, "output": amounts}), max_size=2),
+        "student": st.fixed_dictionaries({"replicas": st.lists(st.just("http://gpu-1:8000"), max_size=2)}),
         "workloads": st.dictionaries(slugs, st.fixed_dictionaries({"when": conditions}), max_size=3),
     },
 )
