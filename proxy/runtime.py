@@ -59,7 +59,9 @@ def log_header(config: Config, worker: str) -> wal.Header:
         name: Price(input=price.input, output=price.output, cached_input=price.cached_input)
         for name, price in config.prices.items()
     }
-    return wal.Header(worker=worker, prices=prices)
+    price = config.student.price
+    student_price = None if price is None else Price(*price.per_million)
+    return wal.Header(worker=worker, prices=prices, student_price=student_price)
 
 
 def journal_settings(config: Config) -> JournalSettings:

@@ -20,11 +20,16 @@ from nightschool.wire import json_text
 from nightschool.wire.answer import Answer, read_answer
 from nightschool.wire.fingerprint import conversation, fingerprint
 from nightschool.wire.question import Question, read_question
-from nightschool.wire.usage import Usage, cost_usd, usage_of
+from nightschool.wire.usage import cost_usd, usage_of
 
 
 def to_record(
-    request: wal.Request, request_body: bytes, end: wal.End | None, response_body: bytes, prices: Mapping[str, Price]
+    request: wal.Request,
+    request_body: bytes,
+    end: wal.End | None,
+    response_body: bytes,
+    prices: Mapping[str, Price],
+    student_price: Price | None = None,
 ) -> Record:
     """The record of one exchange; ``response_body`` is its parts and the end frame's body, joined.
 
@@ -41,7 +46,11 @@ def to_record(
         assembled=ending.form == "assembled",
     )
     usage = usage_of(answer.document)
+    chosen = request if ending.target is None else ending
+    student = chosen.target == "student"
     served = _text_field(answer.document, "model")
+    if student and served is not None:
+        served = chosen.adapter  # the answer itself has the model's name that the application asked for
     requested = request.model or question.body.model_name
     return Record(
         id=id_text(request.id),
@@ -49,10 +58,10 @@ def to_record(
         workload=request.workload,
         fingerprint=request.fingerprint or fingerprint(question.body),
         conversation=request.conversation or conversation(question.body),
-        target=request.target,
-        adapter=request.adapter,
+        target=chosen.target or "teacher",
+        adapter=chosen.adapter,
         reason=ending.reason or request.reason,
-        propensity=request.propensity,
+        propensity=chosen.propensity,
         endpoint=request.endpoint,
         method=request.method,
         stream=question.body.stream is True or answer.streamed,
@@ -69,7 +78,7 @@ def to_record(
         completion_tokens=usage.completion,
         cached_tokens=usage.cached,
         reasoning_tokens=usage.reasoning,
-        cost_usd=_cost(usage, request.target, served, requested, prices),
+        cost_usd=cost_usd(usage, student_price if student else _price(served, requested, prices)),
         latency_ms=_milliseconds(end.latency_us if end else None),
         first_token_ms=_milliseconds(ending.first_token_us),
         overhead_ms=_milliseconds(end.overhead_us if end else None),
@@ -93,13 +102,9 @@ def _error_type(request: wal.Request, question: Question, ending: wal.End, answe
     return certain or ("invalid_utf8" if invalid_utf8 else None)
 
 
-def _cost(
-    usage: Usage, target: str, served: str | None, requested: str | None, prices: Mapping[str, Price]
-) -> float | None:
-    """By the served model's price; else the requested one's, whose dated version served. A student is never that."""
-    names = (served,) if target == "student" else (served, requested)
-    price = next((prices[name] for name in names if name is not None and name in prices), None)
-    return cost_usd(usage, price)
+def _price(served: str | None, requested: str | None, prices: Mapping[str, Price]) -> Price | None:
+    """The served model's; else the requested one's, whose dated version served."""
+    return next((prices[name] for name in (served, requested) if name is not None and name in prices), None)
 
 
 def _finish_reason(document: Any) -> str | None:

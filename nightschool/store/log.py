@@ -71,6 +71,7 @@ class LogReader:
         self.damage: list[str] = []
         """What is wrong with the first of them."""
         self._prices: Mapping[str, Price] = {}
+        self._student_price: Price | None = None
         self._open: dict[bytes, tuple[wal.Request, bytes, list[bytes]]] = {}
 
     def __iter__(self) -> Iterator[Record | Feedback]:
@@ -116,7 +117,8 @@ class LogReader:
                 _check_time(feedback.time_us)
                 return feedback
             case wal.HEADER:
-                self._prices = self._header(frame).prices
+                header = self._header(frame)
+                self._prices, self._student_price = header.prices, header.student_price
             case wal.FINISHED:
                 pass
             case other:
@@ -135,7 +137,7 @@ class LogReader:
 
     def _record(self, request: wal.Request, body: bytes, end: wal.End | None, answer: list[bytes]) -> Record | None:
         try:
-            return to_record(request, body, end, b"".join(answer), self._prices)
+            return to_record(request, body, end, b"".join(answer), self._prices, self._student_price)
         except Exception as error:  # noqa: BLE001  one exchange that trips a parser must not stop all recording
             self._note(f"exchange {id_text(request.id)} cannot be parsed ({type(error).__name__}: {error})")
             return None

@@ -40,6 +40,8 @@ class Header(msgspec.Struct, kw_only=True, omit_defaults=True):
     worker: str = ""
     prices: dict[str, Price] = {}
     """In force when the log was opened; a reload of the configuration opens a new log."""
+    student_price: Price | None = None
+    """Of every adapter."""
 
 
 class Request(msgspec.Struct, kw_only=True, array_like=True):
@@ -78,7 +80,10 @@ class Part(msgspec.Struct):
 
 
 class End(msgspec.Struct, kw_only=True, array_like=True):
-    """Meta of an END frame; its body is the rest of the response's body, as it came from upstream."""
+    """Meta of an END frame; its body is the rest of the response's body, as it came from upstream.
+
+    New fields are added at the end, with a default: a log of an older version lacks them.
+    """
 
     id: bytes
     status: int | None = None
@@ -95,6 +100,10 @@ class End(msgspec.Struct, kw_only=True, array_like=True):
     latency_us: int = 0
     first_token_us: int | None = None
     overhead_us: int = 0
+    target: str | None = None
+    """Whose answer it is, where that is not who was chosen first; then ``adapter`` and ``propensity`` count too."""
+    adapter: str | None = None
+    propensity: float = 1.0
 
 
 class Frame(NamedTuple):

@@ -54,8 +54,9 @@ def record(
     request: wal.Request = request(),  # noqa: B008  never changed
     end: wal.End | None = end(),  # noqa: B008  never changed
     prices: dict[str, Price] = PRICES,
+    student_price: Price | None = None,
 ) -> Record:
-    return to_record(request, asked, end, answered, prices)
+    return to_record(request, asked, end, answered, prices, student_price)
 
 
 def test_an_answer_in_one_piece_becomes_a_record() -> None:
@@ -304,6 +305,46 @@ def test_who_answered_in_the_end_is_recorded() -> None:
     found = record(end=end(upstream="azure", reason="fallback"))
 
     assert (found.upstream, found.reason) == ("azure", "fallback")
+
+
+def test_a_students_answer_is_recorded_as_the_adapters_and_costs_what_students_cost() -> None:
+    found = record(
+        request=request(target="student", adapter="w--0123456789ab", reason="live", propensity=0.97),
+        student_price=Price(1.0, 2.0),
+    )
+
+    assert (found.target, found.adapter, found.model_served) == ("student", "w--0123456789ab", "w--0123456789ab")
+    assert found.propensity == pytest.approx(0.97)
+    assert found.cost_usd == pytest.approx(0.0012)
+
+
+def test_an_answer_of_the_teacher_for_a_student_that_failed_is_the_teachers_in_every_column() -> None:
+    found = record(
+        request=request(target="student", adapter="w--0123456789ab", reason="live", propensity=0.97),
+        end=end(target="teacher", reason="fallback_timeout", propensity=0.03, upstream="openai"),
+        student_price=Price(1.0, 2.0),
+    )
+
+    assert (found.target, found.adapter, found.reason) == ("teacher", None, "fallback_timeout")
+    assert (found.propensity, found.upstream, found.model_served) == (0.03, "openai", "gpt-4o-2024-08-06")
+    assert found.cost_usd == pytest.approx(0.003)
+
+
+def test_a_student_that_gave_no_answer_served_no_model() -> None:
+    error = b'{"error":{"message":"no","type":"invalid_output","param":null,"code":null}}'
+    found = record(answered=error, request=request(target="student", adapter="w--0123456789ab"), end=end(status=502))
+
+    assert (found.model_served, found.cost_usd) == (None, None)
+
+
+def test_an_end_of_a_log_that_is_older_than_students_is_read() -> None:
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(end(reason="fallback", upstream="azure")))
+    old = wal.decode_end(msgspec.msgpack.encode(fields[:-3]))
+
+    found = record(request=request(target="teacher", propensity=0.95), end=old)
+
+    assert (found.target, found.reason, found.upstream) == ("teacher", "fallback", "azure")
+    assert found.propensity == pytest.approx(0.95)
 
 
 @pytest.mark.parametrize(

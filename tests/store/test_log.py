@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nightschool.record import SCHEMA_VERSION, Feedback, Record
+from nightschool.record import SCHEMA_VERSION, Feedback, Price, Record
 from nightschool.store import wal
 from nightschool.store.log import LogReader, LogUnreadable, is_finished, list_logs
 from tests.store.logs import (
@@ -155,3 +155,15 @@ def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(LogUnreadable, match=r"folder\.wal"):
         read(tmp_path / "folder.wal")
+
+
+def test_a_students_price_travels_with_the_log(tmp_path: Path) -> None:
+    path = write_log(tmp_path, [exchange(NOON_US, target="student", adapter="w--0123456789ab")])
+    frames = path.read_bytes()
+    told = b"".join(wal.encode(wal.HEADER, wal.Header(student_price=Price(1.0, 2.0))))
+    path.write_bytes(told + frames[next(wal.read_frames(path)).end_offset :])
+
+    (row,) = read(path)[0]
+
+    assert isinstance(row, Record)
+    assert row.cost_usd == pytest.approx(20e-6)
