@@ -14,7 +14,8 @@ NightschoolError
     ├── ConnectFailed    nothing was sent: another upstream may be tried
     │   └── ConnectTimedOut
     ├── UpstreamTimeout  connect, first byte or idle time ran out
-    └── AnswerBroken     the upstream went away, or broke HTTP, in the middle of an answer
+    ├── AnswerBroken     the upstream went away, or broke HTTP, in the middle of an answer
+    └── StudentFailed    a student gave no answer that can be used; its teacher may be asked
 
 Only the command line catches the base class.
 """
@@ -127,3 +128,26 @@ class AnswerBroken(UpstreamError):
     """The upstream closed the connection or broke HTTP before its answer was complete."""
 
     error_type = "upstream_broken"
+
+
+class StudentFailed(UpstreamError):
+    """A student gave no answer that can be used; ``reason`` is what the record says where its teacher answers instead.
+
+    ``unwell``: the replica is to blame, not the question or the adapter.
+    """
+
+    def __init__(self, upstream: str, reason: str, cause: str, *, unwell: bool = False) -> None:
+        super().__init__(upstream, cause)
+        self.reason = reason
+        self.unwell = unwell
+        self.error_type = _STUDENT_ERRORS.get(reason, "student_failed")
+        self.status = 504 if reason == "fallback_timeout" else 502
+
+
+_STUDENT_ERRORS = {
+    "fallback_connect": "upstream_unreachable",
+    "fallback_status": "upstream_refused",
+    "fallback_timeout": "upstream_timeout",
+    "fallback_broken": "upstream_broken",
+    "fallback_invalid": "invalid_output",
+}

@@ -90,6 +90,12 @@ class Connection(asyncio.Protocol):
         """The next piece of the body is the client's to send: its pauses are not the upstream's fault."""
         self.deadline = math.inf
 
+    def wait_longer(self, idle_s: float) -> None:
+        """From now on the pauses of the answer may be that long."""
+        self._idle_s = idle_s
+        if self.deadline < math.inf:
+            self.deadline = self._loop.time() + idle_s
+
     def spoil(self) -> None:
         """Never use the connection again: the request that is on it was not sent in full."""
         self._reusable = False

@@ -24,6 +24,7 @@ class Entry:
         "_begun",
         "_content_encoding",
         "_content_type",
+        "_fell_back",
         "_first_byte_at",
         "_head",
         "_own_s",
@@ -61,7 +62,8 @@ class Entry:
         """``time.perf_counter()`` at which the request's head was here."""
         self._head = head
         self._route = route
-        self._upstream = route.upstreams[0]
+        self._upstream = route.replicas[0].name if route.replicas else route.upstreams[0]
+        self._fell_back = False
         self._reason = route.reason
         self._recording = runtime.recording.recording(head.control.record)
         self._begun = False
@@ -103,8 +105,21 @@ class Entry:
         whole = not body.more and is_json(head.content_type)
         self._recording.begin(meta, body.data if whole else b"")
 
+    def asked(self, upstream: str) -> None:
+        """It is to answer now."""
+        self._upstream = upstream
+
     def answered_by(self, upstream: str, reason: str) -> None:
-        self._upstream, self._reason = upstream, reason
+        """``reason`` is told unless there is a better one: that a student failed."""
+        self._upstream = upstream
+        if not self._fell_back:
+            self._reason = reason
+
+    def fall_back(self, teacher: Route, reason: str) -> None:
+        """The student gave no answer: from now on everything is said of its teacher's."""
+        self._fell_back = True
+        self._route, self._reason = teacher, reason
+        self._upstream = teacher.upstreams[0]
 
     def spend(self, seconds: float) -> None:
         """Time that was our own doing: neither the client nor the upstream was waited for."""
@@ -141,6 +156,7 @@ class Entry:
         latency_s = time.perf_counter() - self._started
         first_token_s = None if self._first_byte_at is None else self._first_byte_at - self._started
         request_id = self._upstream_request_id
+        route = self._route
         if self._begun:
             self._recording.end(
                 wal.End(
@@ -156,9 +172,12 @@ class Entry:
                     latency_us=int(latency_s * 1e6),
                     first_token_us=None if first_token_s is None else int(first_token_s * 1e6),
                     overhead_us=int(self._own_s * 1e6),
+                    target=route.target if self._fell_back else None,
+                    adapter=route.adapter if self._fell_back else None,
+                    propensity=route.propensity if self._fell_back else 1.0,
                 )
             )
-        runtime, route = self._runtime, self._route
+        runtime = self._runtime
         labels = (runtime.workload_label(route.workload), self._upstream, route.target)
         runtime.metrics.open_requests -= 1
         runtime.metrics.answered(

@@ -1,5 +1,6 @@
 """One request on its way through: connect -> forward -> answer -> record.
 
+    client ──body──► student             where the route says so; what it does not answer goes on to its teacher
     client ──body──► upstream            bytes unchanged, unless something is asked for the record (proxy/inquiry.py)
     client ◄──head, body── upstream      as it comes; the END frame is written before the last of it is passed on
 
@@ -29,6 +30,7 @@ from proxy.inquiry import Inquiry, body_with, inquiry, named_in_refusal
 from proxy.paths import ApiPath
 from proxy.route import Route
 from proxy.stream_end import StreamEnd
+from proxy.student_attempt import StudentAttempt
 from proxy.upload import chunk, upload
 
 if TYPE_CHECKING:
@@ -98,7 +100,8 @@ class Exchange:
     async def run(self) -> None:
         """Answer the client, whatever happens."""
         try:
-            await self._forward()
+            if self._route.target == "teacher" or await self._student_fails():
+                await self._forward()
         except ClientLeft:
             self._entry.end(complete=False, error_type="client_left")
         except UpstreamError as error:
@@ -115,6 +118,30 @@ class Exchange:
         """Closing the connection is how an upstream is told to stop."""
         if self._connection is not None:
             self._connection.fail(ClientLeft())
+
+    async def _student_fails(self) -> bool:
+        """Whether the teacher has to answer; if not, the student has."""
+        self._events = self._facts.streams
+        attempt = StudentAttempt(
+            self._runtime,
+            self._entry,
+            client=self._client,
+            facts=self._facts,
+            body=self._body,
+            route=self._route,
+            received=self._received,
+        )
+        failure = await attempt.run()
+        if failure is None:
+            return False
+        teacher = self._route.teacher
+        if teacher is None:
+            raise failure
+        self._entry.fall_back(teacher, failure.reason)
+        self._route, self._events = teacher, False
+        self._received = time.perf_counter()
+        self._client.on_left = self._client_left
+        return True
 
     # -- towards the upstream
 

@@ -31,6 +31,10 @@ COUNTERS: dict[str, tuple[str, Labels]] = {
     "nightschool_incomplete": ("Answers that were cut", ("workload", "upstream", "target", "error_type")),
     "nightschool_upstream_errors": ("Failures of an upstream", ("upstream", "error_type")),
     "nightschool_fallbacks": ("Requests that a fallback answered", ("upstream",)),
+    "nightschool_student_failures": (
+        "Times that a replica gave no usable answer for a student",
+        ("workload", "upstream", "reason"),
+    ),
     "nightschool_refused": ("Requests that the proxy itself refused", ("status",)),
     "nightschool_inquiries_refused": ("Questions for the record that an upstream refused", ("upstream", "about")),
     "nightschool_config_reloads": ("Changes of the configuration file", ("result",)),

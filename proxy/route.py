@@ -22,6 +22,19 @@ Condition = Callable[[RequestFacts], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaChoice:
+    """A replica that can answer for the adapter."""
+
+    url: str
+    name: str
+    """For records and metrics: ``replica <url>``."""
+    max_model_len: int | None = None
+    """Its window in tokens."""
+    stop_token_ids: tuple[int, ...] = ()
+    """What ends an answer, where the model's own configuration does not say so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A decision, and what the record says of it."""
 
@@ -36,6 +49,10 @@ class Route:
     target: str = "teacher"
     adapter: str | None = None
     propensity: float = 1.0
+    replicas: tuple[ReplicaChoice, ...] = ()
+    """Of a student, in the order in which they are tried: the next one only when no connection could be made."""
+    teacher: Route | None = None
+    """Who answers if the student does not."""
 
 
 class RoutingTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from nightschool.config import Config
 from nightschool.record import Price
@@ -15,8 +16,24 @@ from proxy.route import RoutingTable
 from proxy.upstream import UpstreamPool
 
 
+class Breakers(Protocol):
+    """What becomes of requests to replicas, by URL."""
+
+    def began(self, url: str) -> None: ...
+
+    def ended(self, url: str) -> None: ...
+
+    def failed(self, url: str, kind: str) -> None: ...
+
+    def succeeded(self, url: str) -> None: ...
+
+
 class Runtime:
     """In force for every request that began with it, also after a reload."""
+
+    replica_pools: Mapping[str, UpstreamPool]
+    """By URL of the replica."""
+    breakers: Breakers
 
     def __init__(
         self,
