@@ -150,7 +150,8 @@ class Conversation:
 
     def _begin(self, content_length: bytes | None) -> None:
         kind = b"text/event-stream; charset=utf-8" if self._question.streams else b"application/json"
-        lines = [b"content-type: %b\r\n" % kind, self._entry.header_lines()]
+        exchange = id_text(self._entry.id).encode()
+        lines = [b"content-type: %b\r\nx-request-id: %b\r\n" % (kind, exchange), self._entry.header_lines()]
         self._entry.answer(200, AnswerHead(lines, content_length, kind, b"", None))
         self._client.start(200, lines, content_length)
 

@@ -104,6 +104,7 @@ def test_a_students_words_reach_the_client_under_the_name_that_it_asked_for(act:
     assert headers["x-nightschool-target"] == "student"
     assert headers["x-nightschool-reason"] == "live"
     assert headers["x-nightschool-adapter"] == ADAPTER
+    assert headers["x-request-id"] == headers["x-nightschool-id"]
     assert (record["target"], record["adapter"], record["reason"]) == ("student", ADAPTER, "live")
     assert (record["model_requested"], record["model_served"]) == ("gpt-4o", ADAPTER)
     assert record["upstream"] == f"replica {act.replica.url}"
