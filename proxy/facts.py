@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from nightschool.wire import fingerprint as names
 from nightschool.wire.request import ABSENT, RequestBody, read_request, turns
 from nightschool.wire.task import instructs, schema_name, tool_names, turn_text
 
@@ -56,6 +59,21 @@ class RequestFacts:
     def speaks_of_logprobs(self) -> bool:
         """The client says whether it wants log probabilities, be it that it wants none."""
         return self._fields.logprobs is not ABSENT or self._fields.top_logprobs is not ABSENT
+
+    @property
+    def messages(self) -> msgspec.Raw:
+        """JSON of them, of a chat; the JSON null where there are none."""
+        return self._fields.messages
+
+    @property
+    def conversation(self) -> str | None:
+        """Names the conversation by how it begins; None where there are no messages."""
+        return names.conversation(self._fields)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Names the prompt's template."""
+        return names.fingerprint(self._fields)
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -19,6 +19,9 @@ from proxy.ids import Ids
 from proxy.paths import ApiPath, api_path, climbs
 from proxy.request_head import RequestHead
 from proxy.runtime import Runtime
+from proxy.students import model_list
+from proxy.students.model_list import ModelList
+from proxy.students.named_model import StudentUnavailable
 from proxy.upstream import UpstreamPool
 
 LOOK_EVERY_S = 0.1
@@ -36,8 +39,8 @@ class Front:
 
     def take_over(self, runtime: Runtime) -> None:
         """Put ``runtime`` in force; pools that it does not share are closed as their last request ends."""
-        kept = set(map(id, runtime.upstreams.values()))
-        gone = [pool for pool in self.runtime.upstreams.values() if id(pool) not in kept]
+        kept = set(map(id, runtime.pools))
+        gone = [pool for pool in self.runtime.pools if id(pool) not in kept]
         for pool in gone:
             pool.close()
         self._retired += gone
@@ -69,24 +72,32 @@ class Front:
         received = time.perf_counter()
         path = api_path(client.raw_path)
         facts = _facts(path, head, body)
-        route = runtime.routing.route(facts, head.control)
+        try:
+            route = runtime.route(facts, head.control)
+        except StudentUnavailable as fault:
+            self._refuse(client, str(fault), param="model", status=fault.status, code=fault.code)
+            return
         entry = Entry(
             runtime, exchange_id=self._ids.next(time_us), time_us=time_us, started=started, head=head, route=route
         )
+        if runtime.rosters and path.endpoint == model_list.ENDPOINT and client.method == b"GET":
+            await ModelList(runtime, entry, client=client, path=path, facts=facts, body=body, route=route).run()
+            return
         await Exchange(
             runtime, entry, client=client, path=path, facts=facts, body=body, route=route, received=received
         ).run()
 
-    def _refuse(self, client: Client, problem: str, *, param: str) -> None:
-        self.runtime.metrics.count("nightschool_refused", "400")
-        answer_json(client, 400, error_object(f"nightschool: {problem}", "invalid_request_error", param=param))
+    def _refuse(self, client: Client, problem: str, *, param: str, status: int = 400, code: str | None = None) -> None:
+        self.runtime.metrics.count("nightschool_refused", str(status))
+        error_type = "invalid_request_error" if status < 500 else "student_unavailable"
+        answer_json(client, status, error_object(f"nightschool: {problem}", error_type, code=code, param=param))
 
     async def look_after(self) -> None:
         """Runs beside the requests: ends what has been silent for too long."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             self._retired = [pool for pool in self._retired if pool.open_connections]
-            for pool in (*self.runtime.upstreams.values(), *self._retired):
+            for pool in (*self.runtime.pools, *self._retired):
                 pool.look_at_clocks()
 
 

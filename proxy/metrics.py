@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
 
@@ -35,6 +35,11 @@ COUNTERS: dict[str, tuple[str, Labels]] = {
         "Times that a replica gave no usable answer for a student",
         ("workload", "upstream", "reason"),
     ),
+    "nightschool_decisions": (
+        "Requests of workloads with students, by who was to answer",
+        ("workload", "target", "adapter", "reason"),
+    ),
+    "nightschool_registry_reloads": ("Changes of the registry's files", ("file", "result")),
     "nightschool_refused": ("Requests that the proxy itself refused", ("status",)),
     "nightschool_inquiries_refused": ("Questions for the record that an upstream refused", ("upstream", "about")),
     "nightschool_config_reloads": ("Changes of the configuration file", ("result",)),
@@ -42,9 +47,10 @@ COUNTERS: dict[str, tuple[str, Labels]] = {
     "nightschool_journal_bytes": ("Bytes written to the log", ()),
     "nightschool_records_lost": ("Frames that reached no disk", ()),
 }
-GAUGES = {
-    "nightschool_open_requests": "Requests under way",
-    "nightschool_journal_queued_bytes": "Waiting for a slow disk",
+GAUGES: dict[str, tuple[str, Labels]] = {
+    "nightschool_open_requests": ("Requests under way", ()),
+    "nightschool_journal_queued_bytes": ("Waiting for a slow disk", ()),
+    "nightschool_breakers_open": ("Workers that send a replica nobody", ("replica",)),
 }
 HISTOGRAMS: dict[str, tuple[str, Labels, tuple[float, ...]]] = {
     "nightschool_latency_seconds": ("From request to end of answer", ("workload", "upstream", "target"), SECONDS),
@@ -80,7 +86,7 @@ class Snapshot(msgspec.Struct):
 
     pid: int
     counters: dict[str, list[tuple[Labels, int]]]
-    gauges: dict[str, int]
+    gauges: dict[str, list[tuple[Labels, int]]]
     histograms: dict[str, list[tuple[Labels, Distribution]]]
 
 
@@ -94,6 +100,7 @@ class Metrics:
         self._series: dict[Labels, Series] = {}
         self._overhead = Distribution([0] * (len(OVERHEAD_SECONDS) + 1))
         self._journal = JournalState(0, 0, 0, 0, False, None)
+        self._breakers: Mapping[str, int] = {}
 
     def count(self, name: str, *labels: str) -> None:
         self._counters[name][labels] += 1
@@ -110,6 +117,10 @@ class Metrics:
         if first_token_s is not None:
             series.first_token.observe(SECONDS, first_token_s)
         self._overhead.observe(OVERHEAD_SECONDS, overhead_s)
+
+    def breakers(self, is_open: Mapping[str, int]) -> None:
+        """By name of the replica, 1 where it is sent nobody."""
+        self._breakers = is_open
 
     def publish(self, journal: JournalState) -> None:
         """Leave a snapshot for whoever is asked for the page."""
@@ -141,8 +152,9 @@ class Metrics:
             os.getpid(),
             counters,
             {
-                "nightschool_open_requests": self.open_requests,
-                "nightschool_journal_queued_bytes": journal.queued_bytes,
+                "nightschool_open_requests": [((), self.open_requests)],
+                "nightschool_journal_queued_bytes": [((), journal.queued_bytes)],
+                "nightschool_breakers_open": [((name,), value) for name, value in self._breakers.items()],
             },
             {
                 "nightschool_latency_seconds": [(labels, found.latency) for labels, found in self._series.items()],
@@ -166,9 +178,8 @@ class _Sum:
     def collect(self) -> Iterable[Metric]:
         for name, (help_text, labels) in COUNTERS.items():
             yield self._counter(name, help_text, labels)
-        for name, help_text in GAUGES.items():
-            alive = [s for s in self._snapshots if Path(f"/proc/{s.pid}").exists()]
-            yield GaugeMetricFamily(name, help_text, value=sum(s.gauges[name] for s in alive))
+        for name, (help_text, labels) in GAUGES.items():
+            yield self._gauge(name, help_text, labels)
         for name, (help_text, labels, bounds) in HISTOGRAMS.items():
             yield self._histogram(name, help_text, labels, bounds)
 
@@ -180,6 +191,16 @@ class _Sum:
         family = CounterMetricFamily(name, help_text, labels=labels)
         for values, count in total.items():
             family.add_metric(values, count)
+        return family
+
+    def _gauge(self, name: str, help_text: str, labels: Labels) -> Metric:
+        alive = [snapshot for snapshot in self._snapshots if Path(f"/proc/{snapshot.pid}").exists()]
+        total: Counter[Labels] = Counter()
+        for values, value in (pair for snapshot in alive for pair in snapshot.gauges[name]):
+            total[values] += value
+        family = GaugeMetricFamily(name, help_text, labels=labels)
+        for values, value in total.items():
+            family.add_metric(values, value)
         return family
 
     def _histogram(self, name: str, help_text: str, labels: Labels, bounds: tuple[float, ...]) -> Metric:

@@ -166,6 +166,10 @@ class RecordingPolicy:
         self.alternatives = config.logprobs if config.bodies == "full" and not config.redact else 0
         """How many to each token are wanted of an upstream; with 0 no log probabilities are asked for."""
 
+    def as_recorded(self, body: bytes) -> bytes:
+        """A request's body, redacted; the very same object where nothing is taken out."""
+        return self._redactor.json(body) if self._bodies == "full" else body
+
     def recording(self, wanted: bool) -> Recording:
         """``wanted`` is false for a caller who opted out."""
         if not wanted or self._bodies == "off":

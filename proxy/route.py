@@ -1,8 +1,9 @@
-"""Who answers a request: a pure function of the request and of the routing in force.
+"""Whose a request is: a pure function of the request and of the rules in force.
 
     rules of the YAML, first match wins -> workload -> its teacher's upstream, else the default
 
-Nothing is read or written here; a request decides in microseconds.
+What its students may answer is taken out of that again (proxy/students/choice.py). Nothing is read or written here; a
+request decides in microseconds.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ class Route:
     upstreams: tuple[str, ...]
     """In the order in which they are tried: the next one only when no connection to the one before could be made."""
     reason: str
-    """``rule``, ``header`` (the caller named the workload), ``default`` (no rule matched) or ``no_student``.
+    """``rule``, ``header`` (the caller named the workload), ``default`` (no rule matched), or about students.
 
-    ``no_student``: the caller asked for a student, and none is live.
+    docs/routing.md has all of them.
     """
     target: str = "teacher"
     adapter: str | None = None
@@ -52,7 +53,10 @@ class Route:
     replicas: tuple[ReplicaChoice, ...] = ()
     """Of a student, in the order in which they are tried: the next one only when no connection could be made."""
     teacher: Route | None = None
-    """Who answers if the student does not."""
+    """Who answers if the student does not; its reason is replaced by what became of the student.
+
+    None of a teacher's own route, and where the client asked for a student by its name: no teacher knows that one.
+    """
 
 
 class RoutingTable:
@@ -71,13 +75,17 @@ class RoutingTable:
         ]
 
     def route(self, facts: RequestFacts, control: Control) -> Route:
-        """What the caller says of the workload goes before every rule."""
-        if control.workload is not None:
-            known = self._by_header.get(control.workload)
-            route = known or Route(control.workload, self._default.upstreams, "header")
-        else:
-            route = self._first_match(facts)
+        """Of a request that no student can answer."""
+        route = self.teacher(facts, control)
         return replace(route, reason="no_student") if control.target == "student" else route
+
+    def teacher(self, facts: RequestFacts, control: Control) -> Route:
+        """Who answers if no student does; what the caller says of the workload goes before every rule."""
+        return self._first_match(facts) if control.workload is None else self.named(control.workload)
+
+    def named(self, workload: str) -> Route:
+        """The teacher of a workload that the caller names."""
+        return self._by_header.get(workload) or Route(workload, self._default.upstreams, "header")
 
     def _first_match(self, facts: RequestFacts) -> Route:
         for conditions, route in self._rules:

@@ -1,18 +1,27 @@
-"""What a request needs, as one value: made from the configuration, replaced whole when that changes."""
+"""What a request needs, as one value: made from the configuration and the registry, replaced whole when one changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from nightschool.config import Config
+from nightschool.config import Config, Timeouts, Upstream
 from nightschool.record import Price
 from nightschool.store import wal
+from nightschool.wire.fingerprint import fingerprint
+from nightschool.wire.request import read_request
 from proxy.callers import Callers
+from proxy.control import Control
+from proxy.facts import RequestFacts
 from proxy.journal import Journal, JournalSettings
 from proxy.metrics import Metrics
 from proxy.recording import RecordingPolicy
-from proxy.route import RoutingTable
+from proxy.route import Route, RoutingTable
+from proxy.students import breaker
+from proxy.students.choice import Health, choose
+from proxy.students.named_model import named_in, route_to
+from proxy.students.registry import NOTHING, Registered, api_of
+from proxy.students.roster import Roster, replica_name, rosters_of
 from proxy.upstream import UpstreamPool
 
 
@@ -31,10 +40,6 @@ class Breakers(Protocol):
 class Runtime:
     """In force for every request that began with it, also after a reload."""
 
-    replica_pools: Mapping[str, UpstreamPool]
-    """By URL of the replica."""
-    breakers: Breakers
-
     def __init__(
         self,
         config: Config,
@@ -42,15 +47,67 @@ class Runtime:
         journal: Journal,
         callers: Callers,
         metrics: Metrics,
+        registered: Registered = NOTHING,
+        breakers: breaker.Breakers | None = None,
         before: Runtime | None = None,
     ) -> None:
-        self.config = config
+        same: Runtime | None = before if before is not None and before.config is config else None
+        self.config: Config = config
         self.journal = journal
         self.callers = callers
         self.metrics = metrics
-        self.routing = RoutingTable(config)
-        self.recording = RecordingPolicy(config.record, journal)
+        self.registered = registered
+        self.routing: RoutingTable = same.routing if same else RoutingTable(config)
+        self.recording: RecordingPolicy = same.recording if same else RecordingPolicy(config.record, journal)
+        self.rosters: Mapping[str, Roster] = rosters_of(config, registered)
         self.upstreams: Mapping[str, UpstreamPool] = _pools(config, before.upstreams if before else {})
+        self.replica_pools: Mapping[str, UpstreamPool] = _replica_pools(
+            config, registered, before.replica_pools if before else {}
+        )
+        """By URL of the replica; a request under way keeps those with which it began."""
+        known = breaker.Breakers() if breakers is None else breakers
+        self.breakers: Breakers = known
+        self._health: Health = known
+
+    def route(self, facts: RequestFacts, control: Control) -> Route:
+        """Who answers; raises StudentUnavailable where the caller names a student, and it cannot."""
+        if not self.rosters:
+            return self.routing.route(facts, control)
+        named = named_in(facts.model)
+        if named is not None and (roster := self.rosters.get(named.workload)) is not None:
+            teacher = self.routing.named(named.workload)
+            route = route_to(named, facts, control, teacher=teacher, roster=roster, health=self._health)
+        else:
+            teacher = self.routing.teacher(facts, control)
+            found = self.rosters.get(teacher.workload) if teacher.workload is not None else None
+            if found is None or not found.answering:
+                return self.routing.route(facts, control)
+            route = choose(
+                facts,
+                control,
+                teacher=teacher,
+                roster=found,
+                health=self._health,
+                fingerprint=self._fingerprint,
+            )
+        self.metrics.count(
+            "nightschool_decisions", route.workload or "", route.target, route.adapter or "", route.reason
+        )
+        return route
+
+    def _fingerprint(self, facts: RequestFacts) -> str | None:
+        """As the record will have it, which is what students are qualified on: of a redacted prompt."""
+        recorded = self.recording.as_recorded(facts.body)
+        if recorded is facts.body:
+            return facts.fingerprint
+        request = read_request(recorded)
+        return None if request is None else fingerprint(request)
+
+    @property
+    def pools(self) -> Iterator[UpstreamPool]:
+        """To upstreams and to replicas."""
+        yield from self.upstreams.values()
+        yield from self.replica_pools.values()
 
     def workload_label(self, workload: str | None) -> str:
         """For metrics; a workload that only a caller's header names is ``other``, so that labels stay few."""
@@ -67,6 +124,27 @@ def _pools(config: Config, before: Mapping[str, UpstreamPool]) -> dict[str, Upst
             pools[name] = kept
         else:
             pools[name] = UpstreamPool(name, upstream, timeouts)
+    return pools
+
+
+def _replica_pools(
+    config: Config, registered: Registered, before: Mapping[str, UpstreamPool]
+) -> dict[str, UpstreamPool]:
+    """The same for every replica that the registry knows."""
+    student = config.student
+    timeouts = Timeouts(
+        connect_s=min(config.timeouts.connect_s, student.first_token_s),
+        first_byte_s=student.first_token_s,
+        idle_s=config.timeouts.idle_s,
+    )
+    pools: dict[str, UpstreamPool] = {}
+    for each in registered.replicas.replicas:
+        kept = before.get(each.url)
+        if kept is not None and kept.timeouts == timeouts:
+            pools[each.url] = kept
+        else:
+            upstream = Upstream(base_url=api_of(each.url))
+            pools[each.url] = UpstreamPool(replica_name(each.url), upstream, timeouts, direct=True)
     return pools
 
 

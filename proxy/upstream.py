@@ -8,6 +8,7 @@ request that was written to a dying connection may or may not have had an effect
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from nightschool.config import Timeouts, Upstream
@@ -28,7 +29,8 @@ MAX_REMEMBERED_MODELS = 1000
 class UpstreamPool:
     """Lends connections to one upstream, last used first; a background look ends exchanges that stay silent."""
 
-    def __init__(self, name: str, config: Upstream, timeouts: Timeouts) -> None:
+    def __init__(self, name: str, config: Upstream, timeouts: Timeouts, *, direct: bool = False) -> None:
+        """``direct``: not through the HTTP proxy that the environment names."""
         url = urlsplit(config.root)
         self.name = name
         self.config = config
@@ -39,7 +41,8 @@ class UpstreamPool:
         self.replacement_uncompressed = Replacement([*own, (b"accept-encoding", b"identity")])
         """For an answer that we have to read."""
         self._base_path = url.path.encode()
-        self._address = address_of(name, config.root, config.verify_tls)
+        address = address_of(name, config.root, config.verify_tls)
+        self._address = replace(address, proxy=None) if direct else address
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._places = asyncio.Semaphore(config.max_connections) if config.max_connections else None

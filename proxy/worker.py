@@ -1,4 +1,4 @@
-"""One worker process: the event loop that answers, its journal, and an eye on the configuration file.
+"""One worker process: the event loop that answers, its journal, and an eye on the configuration and the registry.
 
 Started by the supervisor, which hands it a listening socket and two pipes: one it writes to when it is ready, and one
 that is closed when it should stop, which the death of the supervisor does too.
@@ -30,6 +30,10 @@ from proxy.logs import configure_logging
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, journal_settings, log_header
 from proxy.server import build_server
+from proxy.students.breaker import Breakers
+from proxy.students.probe import PROBE_EVERY_S, probe
+from proxy.students.registry import LOOK_EVERY_S, NOTHING, Registered, Registry
+from proxy.students.roster import unnamed
 
 RELOAD_EVERY_S = 1.0
 END_WITHIN_S = 2.0
@@ -50,7 +54,12 @@ class Worker:
         )
         self.metrics = Metrics(metrics_folder)
         self.callers = Callers(caller_secret(config.data))
-        runtime = Runtime(config, journal=self.journal, callers=self.callers, metrics=self.metrics)
+        self.breakers = Breakers()
+        self._registry = Registry(
+            config.data, lambda file, result: self.metrics.count("nightschool_registry_reloads", file, result)
+        )
+        self._told_unnamed: frozenset[str] = frozenset()
+        runtime = self._runtime(config, self._registry.look() or NOTHING, before=None)
         application = build_application(self.journal, self.metrics, draining=lambda: self.server.should_exit)
         self.front = Front(runtime)
         self.server = build_server(self.front.answer, application, config.drain_s)
@@ -63,6 +72,8 @@ class Worker:
         beside = [
             loop.create_task(self.front.look_after()),
             loop.create_task(self._follow_config()),
+            loop.create_task(self._follow_registry()),
+            loop.create_task(self._probe_replicas()),
             loop.create_task(self._say_ready(ready_fd)),
         ]
         for task in beside:
@@ -111,11 +122,48 @@ class Worker:
                 continue
             self._take_over(config)
 
+    async def _follow_registry(self) -> None:
+        """Take over what the registry says; the looking may block, so a thread does it."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            registered = await asyncio.to_thread(self._registry.look)
+            if registered is not None:
+                before = self.front.runtime
+                self.front.take_over(self._runtime(before.config, registered, before=before))
+                log.info(
+                    "registry_taken_over revision=%d replicas=%d",
+                    registered.routing.revision,
+                    len(registered.replicas.replicas),
+                )
+
+    async def _probe_replicas(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_EVERY_S)
+            pools = self.front.runtime.replica_pools
+            await probe(pools, self.breakers)
+            self.breakers.keep(pools)
+            self.metrics.breakers({pool.name: int(self.breakers.is_open(url)) for url, pool in pools.items()})
+
+    def _runtime(self, config: Config, registered: Registered, *, before: Runtime | None) -> Runtime:
+        without_name = unnamed(config, registered.routing)
+        for workload in sorted(without_name - self._told_unnamed):
+            log.warning(
+                "students_unnamed workload=%s; its teacher answers: the configuration has no such workload", workload
+            )
+        self._told_unnamed = without_name
+        return Runtime(
+            config,
+            journal=self.journal,
+            callers=self.callers,
+            metrics=self.metrics,
+            registered=registered,
+            breakers=self.breakers,
+            before=before,
+        )
+
     def _take_over(self, config: Config) -> None:
         before = self.front.runtime
-        self.front.take_over(
-            Runtime(config, journal=self.journal, callers=self.callers, metrics=self.metrics, before=before)
-        )
+        self.front.take_over(self._runtime(config, before.registered, before=before))
         self.journal.settings = journal_settings(config)
         self.journal.rotate()  # the next log begins with the new prices
         self.metrics.count("nightschool_config_reloads", "taken_over")

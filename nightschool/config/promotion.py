@@ -13,6 +13,9 @@ Points = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
 """A difference of two scores or shares."""
 
 
+Percent = Annotated[float, Field(ge=0, le=100, strict=True, allow_inf_nan=False)]
+
+
 class SliceRules(Section):
     """What holds a student back that fails at one kind of question."""
 
@@ -59,6 +62,9 @@ class Promote(Section):
 
     max_unscored: Points = 0.02
     """Greatest share of test rows without a score; with more, the gate does not judge."""
+
+    teacher_share: Percent = 3.0
+    """Per cent of conversations that the teacher answers for ever, whatever the student's share."""
 
     slices: SliceRules = SliceRules()
     """What holds a student back that fails at one kind of question."""
