@@ -16,9 +16,11 @@ from cli.dataset import dataset_app
 from cli.doctor import doctor
 from cli.evaluate import evaluate
 from cli.gate import gate
+from cli.hands import hold, promote, rollback
 from cli.labels import labels_app
 from cli.logs import logs_app
 from cli.proxy import proxy
+from cli.routes import routes
 from cli.sql import sql
 from cli.status import status
 from cli.train import train
@@ -58,6 +60,10 @@ def build_app() -> typer.Typer:
     app.command()(train)
     app.command()(evaluate)
     app.command()(gate)
+    app.command()(routes)
+    app.command()(promote)
+    app.command()(rollback)
+    app.command()(hold)
     return app
 
 

@@ -41,12 +41,16 @@ class Last(NamedTuple):
 class StudentAnswer:
     """One answer on its way; ``alive`` once the replica has computed something."""
 
-    def __init__(self, question: StudentQuestion, *, replica: str, adapter: str, model: str | None) -> None:
+    def __init__(
+        self, question: StudentQuestion, *, replica: str, adapter: str, model: str | None, holds: bool = False
+    ) -> None:
+        """``holds``: nothing is let go before the end."""
         self.alive = False
         self._question = question
         self._replica = replica
         self._adapter = adapter
         self._model = model or adapter
+        self._holds = holds or not question.streams or question.demands.needs_call
         self._whole = ChatStream()
         self._head: Json = {}
         self._plain = _Plain()
@@ -79,8 +83,7 @@ class StudentAnswer:
         self._held.append({"delta": {"content": self._plain.feed(text)}, "logprobs": choice.get("logprobs")})
         if not self._begins_well:
             self._look_at_beginning(text)
-        demands = self._question.demands
-        return self._let_go() if self._begins_well and self._question.streams and not demands.needs_call else b""
+        return self._let_go() if self._begins_well and not self._holds else b""
 
     def end(self) -> Last:
         """There will be no more. Raises StudentFailed where it is no whole answer, or not one that was asked for."""

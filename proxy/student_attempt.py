@@ -53,6 +53,7 @@ class StudentAttempt:
         self._body = body
         self._route = route
         self._adapter = route.adapter or ""
+        self._escalate = runtime.config.escalate_of(route.workload)
         self._received = received
         self._conversation: Conversation | None = None
         client.on_left = self._client_left
@@ -96,6 +97,7 @@ class StudentAttempt:
             answer_to=question,
             adapter=self._adapter,
             model=self._facts.model,
+            holds=self._escalate.streams == "hold",
         )
         self._entry.spend(time.perf_counter() - self._received)
         breakers.began(url)
@@ -121,8 +123,7 @@ class StudentAttempt:
     def _escalates(self, failure: StudentFailed) -> bool:
         if failure.reason in _NEVER_ASKED:
             return True
-        on: tuple[str, ...] = self._runtime.config.escalate_of(self._route.workload).on
-        return _ESCALATED_AS.get(failure.reason, "error") in on
+        return _ESCALATED_AS.get(failure.reason, "error") in self._escalate.on
 
     def _note(self, replica: ReplicaChoice, error: StudentFailed) -> None:
         """What the student said is nowhere kept; that it failed is counted."""

@@ -50,7 +50,9 @@ class Conversation:
         answer_to: StudentQuestion,
         adapter: str,
         model: str | None,
+        holds: bool,
     ) -> None:
+        """``holds``: the client is given nothing before all of it is known good."""
         self._entry = entry
         self._client = client
         self._journal = runtime.journal
@@ -59,7 +61,7 @@ class Conversation:
         self._replica = replica
         self._question = answer_to
         self._adapter = adapter
-        self._answer = StudentAnswer(answer_to, replica=replica.name, adapter=adapter, model=model)
+        self._answer = StudentAnswer(answer_to, replica=replica.name, adapter=adapter, model=model, holds=holds)
         self._events = EventSplitter()
         self._connection: Connection | None = None
 

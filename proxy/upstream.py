@@ -153,6 +153,11 @@ class UpstreamPool:
         self._idle = []
 
     @property
+    def closed(self) -> bool:
+        """It keeps no connection any more."""
+        return self._closed
+
+    @property
     def open_connections(self) -> int:
         return len(self._busy) + len(self._idle)
 

@@ -65,3 +65,6 @@ class Escalate(Section):
 
     on: tuple[Failure, ...] = ("invalid_output", "timeout", "error")
     """Failures of the student that its teacher makes good within the same request; of others the client is told."""
+
+    streams: Literal["flow", "hold"] = "flow"
+    """`flow`: a student's words pass from the first on. `hold`: none before the whole answer is known good."""

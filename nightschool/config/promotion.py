@@ -63,6 +63,9 @@ class Promote(Section):
     max_unscored: Points = 0.02
     """Greatest share of test rows without a score; with more, the gate does not judge."""
 
+    ramp: Annotated[tuple[Percent, ...], Field(min_length=1)] = (5.0, 25.0, 100.0)
+    """Shares of the conversations, in per cent, through which a student goes up, the smallest first."""
+
     teacher_share: Percent = 3.0
     """Per cent of conversations that the teacher answers for ever, whatever the student's share."""
 

@@ -48,7 +48,7 @@ def start_canary(before: Students, *, share: float, now: str) -> Students:
     if candidate is None or not candidate.qualified:
         raise StepRefused(
             "there is no qualified candidate",
-            remedy="`nightschool distill W` makes one; `nightschool promote W --adapter A` takes one unjudged",
+            remedy="`nightschool promote W --adapter A --force` takes an adapter unjudged",
         )
     canary = Placed(
         adapter=candidate.adapter,

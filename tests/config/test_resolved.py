@@ -98,6 +98,11 @@ workloads:
       nights: 30
       min_rows: 300
       max_unscored: 0.02
+      ramp:
+        - 5
+        - 25
+        - 100
+      teacher_share: 3
       slices:
         worst: 0.1
         min_rows: 100
@@ -110,6 +115,7 @@ workloads:
         - invalid_output
         - timeout
         - error
+      streams: flow
 limits:
   request_body_bytes: 16777216
 """

@@ -478,6 +478,21 @@ def test_a_failure_that_is_not_escalated_is_the_clients(
         assert act.teacher.seen == []
 
 
+@pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.HANG, Fault.RESET])
+def test_a_stream_that_is_held_is_made_good_by_the_teacher_whenever_it_breaks(tmp_path: Path, fault: Fault) -> None:
+    workloads = {"cities": {"when": {"model": "*"}, "escalate": {"streams": "hold"}}}
+    with scene(tmp_path, workloads=workloads) as act:
+        act.replica.then(Behaviour(events=IN_TWO, fault=fault, after=3), Behaviour(events=IN_TWO))
+
+        text, record, _ = act.ask(stream=True)
+        assert text == TEXT
+        assert (record["target"], record["complete"]) == ("teacher", True)
+
+        text, record, _ = act.ask(stream=True)
+        assert text == "Bern"
+        assert (record["target"], record["complete"]) == ("student", True)
+
+
 def test_the_record_is_on_the_disk_before_the_client_has_the_last_of_it(tmp_path: Path) -> None:
     with scene(tmp_path, record={"fsync": "always"}) as act:
         act.replica.then(said("Ber", "n"), said("Ber", "n"))

@@ -56,13 +56,13 @@ def sorted_mail(folder: Path, count: int = 200) -> DatasetManifest:
     return built(folder, SETTINGS)
 
 
-def an_adapter(folder: Path) -> Path:
+def an_adapter(folder: Path, dataset: str = "d") -> Path:
     """A folder as training would publish it, without weights in it."""
-    publish(folder, manifest_of(BASE_MODEL), {"adapter_config.json": b"{}", "adapter_model.safetensors": b""})
+    publish(folder, manifest_of(BASE_MODEL, dataset), {"adapter_config.json": b"{}", "adapter_model.safetensors": b""})
     return folder / "adapters" / ADAPTER
 
 
-def manifest_of(base_model: str) -> AdapterManifest:
+def manifest_of(base_model: str, dataset: str = "d") -> AdapterManifest:
     """What an adapter says of itself."""
     return AdapterManifest(
         name=ADAPTER,
@@ -74,7 +74,7 @@ def manifest_of(base_model: str) -> AdapterManifest:
         format=CHATML.name,
         template_hash=CHATML.template_hash,
         run="none",
-        dataset=Source(name="d", hash="h", sequences=1, learned_tokens=1, too_long=0),
+        dataset=Source(name=dataset, hash="h", sequences=1, learned_tokens=1, too_long=0),
         settings=(),
         outcome=Outcome(steps=1, best_step=1, best_loss=None, tokens=1, seconds=1.0, stopped_early=False),
         versions={},

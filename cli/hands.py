@@ -1,0 +1,201 @@
+"""`nightschool promote | rollback | hold`: what a person says about who answers. Each is one change of a small file.
+
+Proxies follow within about a second.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import ConfigOption, configured
+from nightschool.errors import NightschoolError
+
+if TYPE_CHECKING:
+    from nightschool.config import Config
+    from nightschool.registry.manifest import AdapterManifest
+    from nightschool.registry.routing import Students
+
+WorkloadArgument = Annotated[str, typer.Argument(metavar="W", help="The workload.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in the history.", show_default=False)
+]
+
+
+class NotQualified(NightschoolError):
+    """The gate has not let this adapter pass."""
+
+    def __init__(self, adapter: str, workload: str) -> None:
+        super().__init__(
+            f"{adapter} has not passed the gate of {workload}",
+            remedy=f"`nightschool evaluate {workload}` and `nightschool gate {workload}` judge it; --force does not",
+        )
+
+
+def promote(
+    workload: WorkloadArgument,
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            "--adapter",
+            metavar="A",
+            help="An adapter, or a piece of its name. Without it the next step.",
+            show_default=False,
+        ),
+    ] = None,
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--share",
+            min=0,
+            max=100,
+            metavar="PERCENT",
+            help="Of the conversations. Without it the next of the ramp.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also an adapter that no gate has let pass.")] = False,
+    reason: ReasonOption = "by hand",
+    config: ConfigOption = None,
+) -> None:
+    """Let a student answer: the qualified candidate begins its ramp, a canary takes the next share.
+
+    Examples:
+
+    nightschool promote triage
+
+    nightschool promote triage --share 100
+
+    nightschool promote triage --adapter 4f2c --share 5 --force
+    """
+    loaded = configured(config)
+    _check_known(loaded, workload)
+    if adapter is None:
+        step = _next(loaded, workload, share)
+    else:
+        step = _place(loaded, workload, adapter, 100.0 if share is None else share, force=force)
+    _change(loaded.data, workload, step, action="promote", reason=reason)
+
+
+def rollback(
+    workload: WorkloadArgument,
+    to_teacher: Annotated[
+        bool, typer.Option("--to-teacher", help="Withdraw every student, not only the newest that answers.")
+    ] = False,
+    reason: ReasonOption = "by hand",
+    config: ConfigOption = None,
+) -> None:
+    """Withdraw the newest student that answers: the one before it answers again, or the teacher.
+
+    Example: nightschool rollback triage --reason "customers complain"
+    """
+    from nightschool.registry.steps import roll_back
+
+    loaded = configured(config)
+    _change(
+        loaded.data,
+        workload,
+        lambda before: roll_back(before, to_teacher=to_teacher, now=_now()),
+        action="rollback",
+        reason=reason,
+    )
+
+
+def hold(
+    workload: WorkloadArgument,
+    release: Annotated[bool, typer.Option("--release", help="Let automatic steps be made again.")] = False,
+    reason: ReasonOption = "by hand",
+    config: ConfigOption = None,
+) -> None:
+    """Make no automatic step for a workload: who answers goes on answering. Evidence of harm still rolls back.
+
+    Examples:
+
+    nightschool hold triage --reason "release week"
+
+    nightschool hold triage --release
+    """
+    from nightschool.registry import steps
+
+    loaded = configured(config)
+    _check_known(loaded, workload)
+    step = steps.release if release else steps.hold
+    _change(loaded.data, workload, step, action="release" if release else "hold", reason=reason)
+
+
+def _next(config: Config, workload: str, share: float | None) -> Callable[[Students], Students]:
+    """The qualified candidate becomes a canary, a canary takes its next share, the last of which makes it live."""
+    from nightschool.registry.steps import settle, start_canary, widen
+
+    ramp = [share] if share is not None else [float(each) for each in config.workloads[workload].promote.ramp]
+
+    def step(before: Students) -> Students:
+        canary = before.canary
+        if canary is None:
+            before = start_canary(before, share=ramp[0], now=_now())
+            wanted = ramp[0]
+        else:
+            wanted = next((each for each in ramp if share is not None or each > canary.share), 100.0)
+            before = widen(before, canary.adapter, share=wanted, now=_now())
+        assert before.canary is not None
+        return settle(before, before.canary.adapter, now=_now()) if wanted >= 100 else before
+
+    return step
+
+
+def _place(config: Config, workload: str, name: str, share: float, *, force: bool) -> Callable[[Students], Students]:
+    from distill.dataset.prompts import fingerprints_of
+    from distill.dataset.snapshot import find
+    from distill.dataset.snapshot import folder_of as dataset_folder
+    from nightschool.registry.adapters import check_files, find_adapter, folder_of
+    from nightschool.registry.steps import force as placed
+
+    adapter = check_files(folder_of(config.data, find_adapter(config.data, workload, name)))
+    dataset = dataset_folder(config.data, find(config.data, workload, adapter.dataset.name))
+    learned = tuple(sorted(fingerprints_of([dataset / "train.parquet"])))
+
+    def step(before: Students) -> Students:
+        known = _passed(before, adapter)
+        if known is None and not force:
+            raise NotQualified(adapter.name, workload)
+        return placed(before, adapter.name, share=share, fingerprints=known or learned, now=_now())
+
+    return step
+
+
+def _passed(before: Students, adapter: AdapterManifest) -> tuple[str, ...] | None:
+    """The prompts that it was qualified on, where the state in force says that it was."""
+    candidate = before.candidate
+    if candidate is not None and candidate.qualified and candidate.adapter == adapter.name:
+        return candidate.fingerprints
+    placed = (*before.answering(), *((before.previous,) if before.previous else ()))
+    return next((each.fingerprints for each in placed if each.adapter == adapter.name), None)
+
+
+def _change(data: Path, workload: str, step: Callable[[Students], Students], *, action: str, reason: str) -> None:
+    from nightschool.registry.change import change_students
+
+    made = change_students(data, workload, step, author=getpass.getuser(), action=action, reason=reason)
+    if made is None:
+        print(f"{workload}: nothing to change")
+        return
+    answering = ", ".join(f"{each.adapter} {each.share:g} %" for each in made.after.answering())
+    print(f"{workload}: {answering or 'the teacher'} answers{', held' if made.after.held else ''}")
+    print(f"proxies follow within two seconds; `nightschool routes {workload} --history` shows every change")
+
+
+def _check_known(config: Config, workload: str) -> None:
+    if workload not in config.workloads:
+        raise NightschoolError(
+            f"no workload is called {workload!r} in the configuration",
+            remedy=f"there are: {', '.join(config.workloads) or 'none'}",
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,1 +1,0 @@
-"""Serving: what the registry wants -> what vLLM replicas hold."""
