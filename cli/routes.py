@@ -119,9 +119,7 @@ def _rows(name: str, students: Students, replicas: ReplicaStates, gone: frozense
 def _print_replicas(replicas: ReplicaStates, state: RoutingState) -> None:
     if not replicas.replicas:
         if state.wanted():
-            print(
-                "\nno replica is known: `nightschool serve` keeps them, and without it every teacher answers for itself"
-            )
+            print("\nno replica is known to be ready: every teacher answers for itself")
         return
     print()
     for replica in replicas.replicas:

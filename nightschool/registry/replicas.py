@@ -71,7 +71,8 @@ def decode_replicas(content: bytes, path: Path) -> ReplicaStates:
         states = msgspec.json.decode(content, type=ReplicaStates)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RegistryError(
-            f"{path} does not say what replicas hold: {error}", remedy="`nightschool serve` writes it anew"
+            f"{path} does not say what replicas hold: {error}",
+            remedy="delete the file: teachers answer until it is written anew",
         ) from error
     if states.format_version > FORMAT_VERSION:
         raise RegistryError(

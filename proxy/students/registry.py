@@ -62,7 +62,8 @@ def _reachable(content: bytes, path: Path) -> ReplicaStates:
             Upstream(base_url=api_of(each.url))
         except ValueError as error:
             raise RegistryError(
-                f"{path} has {each.url!r} for the address of a replica", remedy="`nightschool serve` writes it anew"
+                f"{path} has {each.url!r} for the address of a replica",
+                remedy="delete the file: teachers answer until it is written anew",
             ) from error
     return states
 
