@@ -78,7 +78,7 @@ def _order(config: Config, workload: str, adapter: str | None, dataset: str | No
         candidate=_candidate(config, workload, adapter, found),
         live=None,
         settings=config.evaluate_of(workload),
-        replicas=config.student.replicas,
+        replicas=config.student.servers,
         prices={model: Price(price.input, price.output, price.cached_input) for model, price in config.prices.items()},
         judging=_judging(config, workload),
         limit=limit,

@@ -162,7 +162,7 @@ def _criteria(config: Config, workload: str, given: dict[str, Any]) -> Criteria:
     from nightschool.config import Promote
 
     rules = config.workloads[workload].promote if workload in config.workloads else Promote()
-    plain = rules.model_dump()
+    plain = rules.model_dump(include=set(Criteria.__struct_fields__))  # the rest is about what comes after the gate
     slices, guards = SliceLimits(**plain.pop("slices")), GuardLimits(**plain.pop("guards"))
     return Criteria(**(plain | given), slices=slices, guards=guards)
 

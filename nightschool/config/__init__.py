@@ -6,12 +6,13 @@ config = load_config(None, os.environ)
 """
 
 from nightschool.config.cautions import warnings
-from nightschool.config.evaluation import Evaluate, Judge, Student
+from nightschool.config.evaluation import Evaluate, Judge
 from nightschool.config.faults import Fault, InvalidConfig
 from nightschool.config.load import Loaded, find_config, load_config, read_config
 from nightschool.config.models import (
     Config,
     Limits,
+    Notify,
     PriceConfig,
     RecordConfig,
     RedactRule,
@@ -23,17 +24,20 @@ from nightschool.config.models import (
 from nightschool.config.promotion import Promote
 from nightschool.config.resolved import origins, resolved, resolved_yaml
 from nightschool.config.restart import restart_needed
+from nightschool.config.student import Engine, Student
 from nightschool.config.training import Distill
 
 __all__ = [
     "Config",
     "Distill",
+    "Engine",
     "Evaluate",
     "Fault",
     "InvalidConfig",
     "Judge",
     "Limits",
     "Loaded",
+    "Notify",
     "PriceConfig",
     "Promote",
     "RecordConfig",

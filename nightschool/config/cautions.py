@@ -20,6 +20,7 @@ def warnings(config: Config) -> list[str]:
         *_shadowed(config),
         *_unasked_logprobs(config),
         *_judges(config),
+        *_audits(config),
     ]
 
 
@@ -114,3 +115,17 @@ def _judges(config: Config) -> Iterator[str]:
             yield f"{where}: {judge.upstream} has no api_key of its own, and a judge brings none; give it one"
         if judge.model not in config.prices:
             yield f"{where}: {judge.model} has no price, so only max_calls limits what it may cost; add one to prices"
+
+
+def _audits(config: Config) -> Iterator[str]:
+    """An audit asks the teacher from stored requests, and those have no key."""
+    if not config.student.servers:
+        return
+    for name, workload in config.workloads.items():
+        teacher = workload.teacher or config.default_upstream
+        upstream = config.upstreams[teacher]
+        if workload.promote.audit and not _brings_credentials(upstream) and not _is_private(_host(upstream)):
+            yield (
+                f"workloads.{name}.promote.audit: {teacher} has no api_key of its own, so nobody can be asked beside "
+                "a student: its ramp stays at the first share, and harm is not noticed; give it one, or audit: 0"
+            )

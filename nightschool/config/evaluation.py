@@ -1,4 +1,4 @@
-"""The sections about students and how they are compared with their teacher."""
+"""The sections about how a student is compared with its teacher."""
 
 from __future__ import annotations
 
@@ -6,25 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nightschool.config.answering import StudentPrice
 from nightschool.config.section import Section
-from nightschool.config.values import BaseUrl, Count, Dollars, Name, Seconds
-
-
-class Student(Section):
-    """The small model, and the servers that answer for it."""
-
-    base_model: Annotated[str, Field(min_length=1)] | None = None
-    """The model that adapters are made for: a hub id, or a folder or GGUF file, relative to this file."""
-
-    replicas: tuple[BaseUrl, ...] = ()
-    """vLLM servers that hold the base model and load adapters, such as `http://gpu-1:8000`."""
-
-    first_token_s: Seconds = 10.0
-    """Seconds in which a replica must have begun its answer; then the teacher is asked."""
-
-    price: StudentPrice | None = None
-    """What a student's answers cost. Left out, their cost is not known."""
+from nightschool.config.values import Count, Dollars, Name, Seconds
 
 
 class Judge(Section):

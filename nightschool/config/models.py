@@ -14,11 +14,12 @@ from pydantic import ConfigDict, Field, PlainSerializer, SecretStr, field_valida
 
 from nightschool.config.answering import Escalate
 from nightschool.config.conditions import WHEN_SCHEMA, condition_faults, nested
-from nightschool.config.evaluation import Evaluate, Student
+from nightschool.config.evaluation import Evaluate
 from nightschool.config.headers import header_faults
 from nightschool.config.promotion import Promote
 from nightschool.config.references import reference_faults
 from nightschool.config.section import Broken, NamedMap, Section, TextMap
+from nightschool.config.student import Student
 from nightschool.config.training import Distill
 from nightschool.config.values import (
     WHOLE_SECRET,
@@ -221,6 +222,16 @@ class Workload(Section):
     """When the teacher answers what the student was to answer."""
 
 
+class Notify(Section):
+    """Whom to tell what happened by itself. It always stands in the log and in the history."""
+
+    webhook: Annotated[SecretStr, Field(json_schema_extra={"pattern": WHOLE_SECRET})] | None = None
+    """`${NAME}` of an environment variable with a URL, which JSON is posted to; its `text` suits Slack and the like."""
+
+    on: tuple[Literal["promote", "rollback", "failure"], ...] = ("promote", "rollback", "failure")
+    """What is told: steps of the ramp, withdrawals, and nights or audits that failed."""
+
+
 class Limits(Section):
     """Bounds on what one request may cost."""
 
@@ -270,6 +281,9 @@ class Config(Section):
     )
     """Kinds of tasks, by name; the first that matches wins. What matches none goes to the default upstream."""
 
+    notify: Notify = Notify()
+    """Whom to tell when a student is promoted or withdrawn, and when a night fails."""
+
     limits: Limits = Limits()
     """Bounds on what one request may cost."""
 
@@ -291,6 +305,11 @@ class Config(Section):
         """The workload's own settings; the defaults for one that no rule names."""
         named = self.workloads.get(workload)
         return named.distill if named else Distill()
+
+    def promote_of(self, workload: str) -> Promote:
+        """The same of what a student must show."""
+        named = self.workloads.get(workload)
+        return named.promote if named else Promote()
 
     def evaluate_of(self, workload: str) -> Evaluate:
         """The same of how a student is compared."""

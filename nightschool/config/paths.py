@@ -40,11 +40,17 @@ def _data(given: Any, folder: Path, complaints: list[Complaint]) -> Any:
 
 
 def _student(student: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A base model that is a folder or a file here; what is none is a name on the hub."""
-    given = student.get("base_model")
+    """What is a folder or a file here; what is none is a model's name on the hub, or a command in ``PATH``."""
+    resolved = _if_here(student, "base_model", folder)
+    engine = student.get("engine")
+    return {**resolved, "engine": _if_here(engine, "python", folder)} if isinstance(engine, dict) else resolved
+
+
+def _if_here(section: dict[str, Any], key: str, folder: Path) -> dict[str, Any]:
+    given = section.get(key)
     if not isinstance(given, str) or _no_path(given) or not (folder / given).exists():
-        return student
-    return {**student, "base_model": str(folder / given)}
+        return section
+    return {**section, key: str(folder / given)}
 
 
 def _upstream(name: str, upstream: dict[str, Any], folder: Path, complaints: list[Complaint]) -> dict[str, Any]:

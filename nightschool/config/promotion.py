@@ -43,7 +43,10 @@ class GuardRules(Section):
 
 
 class Promote(Section):
-    """What a student must show before it may answer."""
+    """What a student must show before it may answer, and while it does."""
+
+    mode: Literal["automatic", "manual"] = "automatic"
+    """`automatic`: a student that passes the gate goes up by itself. `manual`: it waits for `nightschool promote`."""
 
     criterion: Literal["parity", "beat"] = "parity"
     """`parity`: shown to lose no more than `margin`. `beat`: shown to be better; needs labels, or a judge."""
@@ -68,6 +71,21 @@ class Promote(Section):
 
     teacher_share: Percent = 3.0
     """Per cent of conversations that the teacher answers for ever, whatever the student's share."""
+
+    step_audits: Count = 30
+    """Fewest answers at one share that are compared with the teacher's before the next share of the ramp."""
+
+    audit: Percent = 3.0
+    """Per cent of a live student's answers that the teacher is asked for too, in the background; 0 is no audit."""
+
+    false_alarm_audits: Annotated[int, Field(ge=100, strict=True)] = 10_000
+    """Compared answers, on average at the least, between two false alarms about a student that is good enough."""
+
+    on_harm: Literal["rollback", "notify"] = "rollback"
+    """What evidence that a student is worse than tolerated does: withdraw it, or only tell you."""
+
+    shadow: Percent = 0.0
+    """Per cent of the teacher's new exchanges that an undecided student answers too, for the gate alone; 0 is none."""
 
     slices: SliceRules = SliceRules()
     """What holds a student back that fails at one kind of question."""

@@ -1,4 +1,4 @@
-"""``${NAME}`` in the file -> the variable's value, in the two places where a secret may stand.
+"""``${NAME}`` in the file -> the variable's value, in the three places where a secret may stand.
 
 No message ever repeats a value: what was written instead of a reference may be the secret itself.
 """
@@ -37,7 +37,7 @@ def with_secrets(value: Any, env: Mapping[str, str], complaints: list[Complaint]
 def _faults(key: KeyPath, text: str, env: Mapping[str, str]) -> Iterator[str]:
     names = REFERENCE.findall(text)
     in_upstream = len(key) >= 3 and key[0] == "upstreams"
-    if in_upstream and key[2:] == ("api_key",):
+    if (in_upstream and key[2:] == ("api_key",)) or key == ("notify", "webhook"):
         if not REFERENCE.fullmatch(text):
             yield _NOT_HERE
             return
@@ -47,7 +47,10 @@ def _faults(key: KeyPath, text: str, env: Mapping[str, str]) -> Iterator[str]:
         elif "${" in REFERENCE.sub("", text):
             yield "has a ${ that is not of the form ${NAME}; nothing else is replaced"
     elif "${" in text:
-        yield r"holds ${, but only api_key and headers of an upstream may; a regular expression can say \$\{"
+        yield (
+            r"holds ${, but only api_key and headers of an upstream may, and notify.webhook; "
+            r"a regular expression can say \$\{"
+        )
         return
     yield from filter(None, (_unusable(name, env.get(name)) for name in names))
 

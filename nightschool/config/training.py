@@ -7,13 +7,21 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nightschool.config.section import Section
-from nightschool.config.values import Count
+from nightschool.config.values import Count, Cron
 
 Share = Annotated[float, Field(ge=0, lt=1, strict=True)]
+Rank = Literal[1, 8, 16, 32, 64, 128, 256]
+"""Ranks of adapters that vLLM serves."""
 
 
 class Distill(Section):
     """What a student is taught with, and how. A training setting that is left out follows a rule."""
+
+    schedule: Cron | None = None
+    """When a night begins, as in a crontab, in this machine's time. Left out, only `nightschool distill` begins one."""
+
+    while_serving: Literal["share", "pause"] = "share"
+    """What replicas do while a student is trained: `share` goes on, `pause` leaves the answers to the teachers."""
 
     min_examples: Count = 300
     """Fewest answers to learn from; a dataset with less is not built."""
@@ -33,7 +41,7 @@ class Distill(Section):
     learning_rate: Annotated[float, Field(gt=0, le=0.1, strict=True)] | None = None
     """Highest learning rate. Left out, by the width of the base model and the number of steps."""
 
-    rank: Literal[1, 8, 16, 32, 64, 128, 256] | None = None
+    rank: Rank | None = None
     """Rank of the adapter, one of those that vLLM serves. Left out, 8 to 64 by the number of answers."""
 
     alpha: Count | None = None

@@ -100,6 +100,18 @@ def _regex(given: Any) -> re.Pattern[str]:
         raise ValueError(f"is not a regular expression: {error}, in {given!r}") from error
 
 
+def _cron(text: str) -> str:
+    from apscheduler.triggers.cron import CronTrigger  # it takes a while to import, and few files have one
+
+    try:
+        CronTrigger.from_crontab(text)
+    except (ValueError, LookupError) as error:
+        raise ValueError(
+            f'must be the five fields of a crontab, such as "0 2 * * *" for two at night, but is {text!r}: {error}'
+        ) from error
+    return text
+
+
 def _verify_tls(given: Any) -> bool | Path:
     if isinstance(given, bool | Path):
         return given
@@ -113,6 +125,8 @@ Glob = Annotated[str, AfterValidator(_glob), Field(json_schema_extra={"minLength
 Listen = Annotated[str, AfterValidator(_listen), Field(json_schema_extra={"pattern": LISTEN})]
 BaseUrl = Annotated[str, AfterValidator(_base_url), Field(json_schema_extra={"pattern": "^https?://[^?#@]+$"})]
 ApiVersion = Annotated[str, AfterValidator(_api_version), Field(json_schema_extra={"pattern": API_VERSION})]
+Cron = Annotated[str, AfterValidator(_cron), Field(json_schema_extra={"minLength": 9})]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 Regex = Annotated[
     re.Pattern[str],
     PlainValidator(_regex),

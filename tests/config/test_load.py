@@ -129,7 +129,7 @@ def test_hundreds_of_faults_do_not_fill_the_screen(tmp_path: Path) -> None:
         (UPSTREAM + "drain_s: .inf", "2: drain_s: must be a number, but is Infinity"),
         (UPSTREAM + "drain_s: .nan", "2: drain_s: must be a number, but is NaN"),
         (UPSTREAM + "console: {}", "2: console: unknown key; known here: listen, workers, timeouts, drain_s, data,"
-         " upstreams, default_upstream, prices, record, student, workloads, limits"),
+         " upstreams, default_upstream, prices, record, student, workloads, notify, limits"),
     ],
 )  # fmt: skip
 def test_the_wrong_kind_of_value_says_what_it_is_and_what_it_must_be(tmp_path: Path, text: str, fault: str) -> None:

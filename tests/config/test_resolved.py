@@ -66,6 +66,7 @@ record:
   queue_bytes: 33554432
 student:
   replicas: []
+  unload_after_s: 3600
   first_token_s: 10
 workloads:
   pii:
@@ -74,6 +75,7 @@ workloads:
         team: "5"  # line 10
       header: {{}}
     distill:
+      while_serving: share
       min_examples: 300
       max_examples: 10000
       test_share: 0.1
@@ -92,6 +94,7 @@ workloads:
       concurrency: 8
       timeout_s: 300
     promote:
+      mode: automatic
       criterion: parity
       margin: 0.03
       alpha: 0.05
@@ -103,6 +106,11 @@ workloads:
         - 25
         - 100
       teacher_share: 3
+      step_audits: 30
+      audit: 3
+      false_alarm_audits: 10000
+      on_harm: rollback
+      shadow: 0
       slices:
         worst: 0.1
         min_rows: 100
@@ -116,6 +124,11 @@ workloads:
         - timeout
         - error
       streams: flow
+notify:
+  on:
+    - promote
+    - rollback
+    - failure
 limits:
   request_body_bytes: 16777216
 """

@@ -1,0 +1,1 @@
+"""Serving: what replicas hold is made equal to what the registry wants."""
