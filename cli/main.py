@@ -21,6 +21,7 @@ from cli.labels import labels_app
 from cli.logs import logs_app
 from cli.proxy import proxy
 from cli.routes import routes
+from cli.serve import serve
 from cli.sql import sql
 from cli.status import status
 from cli.train import train
@@ -48,7 +49,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (init, check, schema, doctor, proxy):
+    for command in (init, check, schema, doctor, proxy, serve):
         app.command()(command)
     app.add_typer(logs_app, name="logs")
     app.add_typer(labels_app, name="labels")

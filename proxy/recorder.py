@@ -29,7 +29,7 @@ from nightschool.store.lock import lock_at_once
 from nightschool.store.manifest import prepare_folder
 from nightschool.store.retention import drop_older
 from nightschool.store.sweep import sweep
-from proxy.logs import configure_logging
+from nightschool.logs import configure_logging
 
 POLL_S = 0.5
 WAIT_S = 30.0

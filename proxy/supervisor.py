@@ -22,7 +22,7 @@ from pathlib import Path
 
 from nightschool.config import Config, find_config, load_config, warnings
 from nightschool.errors import NightschoolError
-from proxy.logs import configure_logging
+from nightschool.logs import configure_logging
 
 POLL_S = 0.05
 READY_WITHIN_S = 60.0

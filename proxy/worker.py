@@ -26,7 +26,7 @@ from proxy.application import build_application
 from proxy.callers import Callers, caller_secret
 from proxy.front import Front
 from proxy.journal import Journal
-from proxy.logs import configure_logging
+from nightschool.logs import configure_logging
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, journal_settings, log_header
 from proxy.server import build_server

@@ -14,9 +14,10 @@ class JsonHandler(BaseHTTPRequestHandler):
     """Reads and sends JSON; a fake adds ``do_GET`` and ``do_POST``."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes, and a client's delayed ACK would hold the second
 
     def body(self) -> Any:
-        return json.loads(self.rfile.read(int(self.headers["content-length"])))
+        return json.loads(self.rfile.read(int(self.headers["content-length"])) or "null")
 
     def send(self, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
         data = json.dumps(value).encode()

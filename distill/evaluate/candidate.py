@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from nightschool.engine.replica import Model, ReplicaError
+from nightschool.engine.replica import ReplicaError
 from nightschool.errors import NightschoolError
 from nightschool.formats import FORMATS, Format, format_for
 
@@ -46,25 +46,3 @@ def with_adapter(name: str, folder: Path, base_model: str, format_name: str, tem
             remedy="train it again with this version, or evaluate it with the version that has made it",
         )
     return Candidate(name, folder, base_model, format, template_hash)
-
-
-def served_base(models: list[Model], url: str, wanted: str) -> Model:
-    """The base model of a replica. Raises ReplicaError where it is another one."""
-    bases = [model for model in models if model.parent is None]
-    if not bases:
-        raise ReplicaError(f"{url} holds no model", remedy="start vLLM with the base model")
-    for model in bases:
-        if any(_same(name, wanted) for name in (model.root, model.id) if name):
-            return model
-    held = ", ".join(model.root or model.id for model in bases)
-    raise ReplicaError(
-        f"{url} serves {held}, and this evaluation needs {wanted}",
-        remedy="serve that model there, or correct `student.base_model`",
-    )
-
-
-def _same(name: str, wanted: str) -> bool:
-    """A folder and a hub id may be the same model under two names: what they end in must be equal."""
-    return (
-        name == wanted or name.rstrip("/").rsplit("/", 1)[-1].lower() == wanted.rstrip("/").rsplit("/", 1)[-1].lower()
-    )

@@ -9,15 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from distill.evaluate.candidate import Candidate, served_base
+from distill.evaluate.candidate import Candidate
 from distill.evaluate.cases import Case
+from nightschool.engine.base import served_base
+from nightschool.engine.rendering import NOT_CHECKED, end_of_turn_ids, renders_alike
 from nightschool.engine.replica import Replica, ReplicaError
-from nightschool.formats import canonical_tools, render_prompt, served_messages
-
-NOT_CHECKED = (
-    "the engine has no /tokenize, so nobody could check that it writes prompts as students are taught; "
-    "start it with the --chat-template of docs/evaluation.md"
-)
 
 
 class Ready(NamedTuple):
@@ -47,15 +43,17 @@ async def open_replicas(urls: Sequence[str], *, timeout_s: float, width: int) ->
             await replica.close()
 
 
-async def make_ready(replicas: Sequence[Replica], candidates: Sequence[Candidate], some: Case) -> Ready:
-    """Check every replica, and load the adapters that it does not hold; raises ReplicaError."""
+async def make_ready(replicas: Sequence[Replica], candidates: Sequence[Candidate], some: Sequence[Case]) -> Ready:
+    """Check every replica on some cases, and load the adapters that it does not hold; raises ReplicaError."""
     bases, warnings = set(), []
     first = candidates[0]
     for replica in replicas:
         held = await replica.models()
         base = served_base(held, replica.url, first.base_model).id
         bases.add(base)
-        if not await _renders_alike(replica, base, first, some):
+        questions = [case.question for case in some]
+        alike = [await renders_alike(replica, base, first.format, each.messages, each.tools) for each in questions]
+        if not all(alike):
             warnings.append(NOT_CHECKED)
         for candidate in candidates:
             if candidate.name is not None and candidate.name not in {model.id for model in held}:
@@ -66,27 +64,9 @@ async def make_ready(replicas: Sequence[Replica], candidates: Sequence[Candidate
             remedy="give all of them the same --served-model-name",
         )
     base = bases.pop()
-    stop = await replicas[0].token_ids(base, first.format.end_of_turn) or []
     return Ready(
         base,
-        tuple(stop) if len(stop) == 1 else (),
+        await end_of_turn_ids(replicas[0], base, first.format),
         await replicas[0].version(),
         list(dict.fromkeys(warnings)),
-    )
-
-
-async def _renders_alike(replica: Replica, base: str, candidate: Candidate, case: Case) -> bool:
-    """False where it cannot be told. Raises ReplicaError where the engine writes a prompt in another way than we do."""
-    question = case.question
-    ours = await replica.token_ids(base, render_prompt(question.messages, question.tools, candidate.format))
-    theirs = await replica.prompt_ids(base, served_messages(question.messages), canonical_tools(question.tools))
-    if ours is None or theirs is None:
-        return False
-    if ours == theirs:
-        return True
-    place = next((i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), None)
-    raise ReplicaError(
-        f"{replica.url} writes prompts in another way than students are taught: {len(theirs)} tokens instead of "
-        f"{len(ours)}, different from token {min(len(ours), len(theirs)) if place is None else place} on",
-        remedy=f"start vLLM with --chat-template {candidate.format.template_path}",
     )

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ from nightschool.wire import json_text
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 _LOOKED_AT = 2_000
 """Test examples by which a scorer is chosen."""
+_COMPARED = 20
+"""Test examples by which it is told whether an engine writes prompts as students are taught."""
 _FEWEST_TOKENS, _MOST_TOKENS = 64, 4_096
 
 
@@ -127,7 +130,7 @@ class _Run:
         """Every answer that is missing, of all systems."""
         order, settings = self._order, self._order.settings
         candidates = [order.candidate, *([order.live] if order.live else [])]
-        some = next(chosen_cases(order.test_side, self._survey))
+        some = list(islice(chosen_cases(order.test_side, self._survey), _COMPARED))
         async with open_replicas(order.replicas, timeout_s=settings.timeout_s, width=settings.concurrency) as replicas:
             ready = await make_ready(replicas, candidates, some)
             room = Room(max_tokens=self._max_tokens, stop_token_ids=ready.stop_token_ids)

@@ -5,6 +5,7 @@ Its errors are told as what to do about them. Internal servers are reached witho
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, TypeVar
 
@@ -21,6 +22,10 @@ _Kind = TypeVar("_Kind")
 
 class ReplicaError(NightschoolError):
     """A replica cannot be used: it is not there, or not set up for what is asked of it."""
+
+
+class ReplicaSilent(ReplicaError):
+    """It gave no answer in time: it may be gone, or at work."""
 
 
 class PromptRefused(Exception):
@@ -65,9 +70,9 @@ class Replica:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def models(self) -> list[Model]:
+    async def models(self, *, timeout_s: float | None = None) -> list[Model]:
         """What it holds."""
-        response = await self._send("GET", "/v1/models", None)
+        response = await self._send("GET", "/v1/models", None, timeout_s=timeout_s)
         try:
             response.raise_for_status()
             return msgspec.json.decode(response.content, type=_Models).data
@@ -83,6 +88,29 @@ class Replica:
         if response.status_code == 200 or "already been loaded" in response.text:
             return
         raise _not_loaded(self.url, name, path, response)
+
+    async def unload_adapter(self, name: str) -> None:
+        """Give it up; nothing happens if it is not loaded."""
+        response = await self._send("POST", "/v1/unload_lora_adapter", {"lora_name": name})
+        if response.status_code not in (200, 404):
+            raise ReplicaError(
+                f"{self.url} did not unload the adapter {name}: {_message(response)}",
+                remedy="look at the log of vLLM",
+            )
+
+    async def running(self) -> int | None:
+        """Requests that it is at work on, or has waiting; None where it does not tell."""
+        response = await self._send("GET", "/metrics", None)
+        found = re.findall(r"^vllm:num_requests_(?:running|waiting)(?:\{.*\})? (\S+)$", response.text, re.MULTILINE)
+        return int(sum(float(number) for number in found)) if response.status_code == 200 and found else None
+
+    async def sleep(self) -> bool:
+        """Have it give its processor and memory back, but keep its weights; false where it cannot."""
+        return (await self._send("POST", "/sleep?level=1", None)).status_code == 200
+
+    async def wake_up(self) -> bool:
+        """The end of that."""
+        return (await self._send("POST", "/wake_up", None)).status_code == 200
 
     async def version(self) -> str | None:
         """Of the engine, where it tells."""
@@ -124,12 +152,15 @@ class Replica:
             usage.get("completion_tokens"),
         )
 
-    async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, *, timeout_s: float | None = None
+    ) -> httpx.Response:
         try:
             content = None if body is None else json_text.encode(body)
-            return await self._client.request(method, path, content=content, headers=_JSON)
+            timeout = httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s
+            return await self._client.request(method, path, content=content, headers=_JSON, timeout=timeout)
         except httpx.TimeoutException as error:
-            raise ReplicaError(
+            raise ReplicaSilent(
                 f"{self.url} gave no answer in time",
                 remedy="raise `evaluate.timeout_s`, or lower `evaluate.concurrency`; what was answered is kept",
             ) from error

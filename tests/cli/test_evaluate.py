@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Command
-from tests.distill.evaluate.fake_replica import FakeReplica, running_replica
 from tests.distill.evaluate.school import ADAPTER, BASE_MODEL, an_adapter, label_of, number_in, sorted_mail
+from tests.fake_replica import FakeReplica, running_replica
 
 CONFIG = """
 upstreams: {{main: {{base_url: "http://127.0.0.1:9/v1"}}}}

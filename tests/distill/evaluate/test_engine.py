@@ -13,8 +13,8 @@ from distill.evaluate.candidate import base_alone, with_adapter
 from distill.evaluate.run import evaluate
 from nightschool.engine.replica import ReplicaError
 from nightschool.formats import CHATML
-from tests.distill.evaluate.fake_replica import FakeReplica, running_replica
 from tests.distill.evaluate.school import ADAPTER, BASE_MODEL, evaluated, order, sorted_mail
+from tests.fake_replica import FakeReplica, running_replica
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_an_engine_that_does_not_see_the_folder(replica: FakeReplica, folder: Pa
 def test_another_base_model(replica: FakeReplica, folder: Path) -> None:
     asked = replace(order(folder, replica.url), candidate=base_alone("Qwen/Qwen2.5-7B"))
 
-    with pytest.raises(ReplicaError, match=r"serves /models/SmolLM2-135M-Instruct, and this evaluation needs Qwen"):
+    with pytest.raises(ReplicaError, match=r"serves /models/SmolLM2-135M-Instruct, and Qwen/Qwen2.5-7B is needed"):
         evaluate(asked)
 
 

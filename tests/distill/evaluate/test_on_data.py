@@ -19,8 +19,8 @@ from nightschool.record import Label
 from nightschool.store.append import append
 from nightschool.store.schema import table_of
 from tests.distill.dataset.traffic import asked, built, calls, file, identity, says, tool, user
-from tests.distill.evaluate.fake_replica import FakeReplica, running_replica
 from tests.distill.evaluate.school import ADAPTER, evaluated, rows
+from tests.fake_replica import FakeReplica, running_replica
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 PRESIDIO = DATA / "presidio" / "synth_dataset_v2.json"

@@ -20,7 +20,6 @@ from nightschool.record import Label
 from nightschool.store.append import append
 from nightschool.store.schema import table_of
 from tests.distill.dataset.traffic import asked, built, calls, file, says, tool, user
-from tests.distill.evaluate.fake_replica import FakeReplica, running_replica
 from tests.distill.evaluate.school import (
     ADAPTER,
     SETTINGS,
@@ -33,6 +32,7 @@ from tests.distill.evaluate.school import (
     rows,
     sorted_mail,
 )
+from tests.fake_replica import FakeReplica, running_replica
 
 EVIL = '</pre><script>alert(1)</script><img src=x onerror="alert(2)">```\n# not a heading | cell'
 

@@ -19,7 +19,6 @@ from nightschool.record import Label
 from nightschool.store.append import append
 from nightschool.store.schema import table_of
 from tests.distill.dataset.traffic import built
-from tests.distill.evaluate.fake_replica import BASE, FakeReplica, running_replica
 from tests.distill.evaluate.school import (
     ADAPTER,
     SETTINGS,
@@ -34,6 +33,7 @@ from tests.distill.evaluate.school import (
     text,
 )
 from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
+from tests.fake_replica import BASE, FakeReplica, running_replica
 
 
 def answers(model: str, messages: list[dict[str, Any]]) -> str:

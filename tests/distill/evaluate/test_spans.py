@@ -8,8 +8,8 @@ from typing import Any
 
 from distill.gate.pairs import newest_evaluation
 from tests.distill.dataset.traffic import asked, built, file, says, user
-from tests.distill.evaluate.fake_replica import FakeReplica, running_replica
 from tests.distill.evaluate.school import SETTINGS, SYSTEM, evaluated
+from tests.fake_replica import FakeReplica, running_replica
 
 
 def found(seen: str) -> str:

@@ -1,4 +1,4 @@
-"""The proxy's own log.
+"""The log of a process that runs on.
 
 One event a line on stderr, its name first, then its fields. Never a body, never a credential.
 """
@@ -11,7 +11,7 @@ import time
 
 
 def configure_logging() -> None:
-    """For a process of the proxy; call it once, first."""
+    """Call it once, first."""
     handler = logging.StreamHandler(sys.stderr)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime

@@ -1,4 +1,4 @@
-"""A server that speaks what an evaluation needs of vLLM: models, adapters at run time, chat. It answers by rule."""
+"""A server that speaks what is needed of vLLM: models, adapters at run time, chat. It answers by rule."""
 
 from __future__ import annotations
 
@@ -36,8 +36,12 @@ class FakeReplica:
         self.refuse: Callable[[Json], str | None] = lambda body: None
         self.fail_next = 0
         self.delay_s = 0.0
+        self.models_delay_s = 0.0
         self.finish_reason = "stop"
         self.adapters: dict[str, str] = {}
+        self.loads: list[str] = []
+        self.sleeps = True
+        self.asleep = False
         self.chats: list[Json] = []
         self.most_at_once = 0
         self._now = 0
@@ -51,6 +55,7 @@ class FakeReplica:
 
     def get(self, path: str) -> tuple[int, Json]:
         if path == "/v1/models":
+            time.sleep(self.models_delay_s)
             base = {"id": BASE, "object": "model", "root": ROOT, "parent": None, "max_model_len": 2048}
             loaded = [{"id": name, "root": path, "parent": BASE} for name, path in self.adapters.items()]
             return 200, {"object": "list", "data": [base, *loaded]}
@@ -59,6 +64,11 @@ class FakeReplica:
     def post(self, path: str, body: Json) -> tuple[int, Json]:
         if path == "/v1/load_lora_adapter":
             return self._load(body)
+        if path == "/v1/unload_lora_adapter":
+            return self._unload(body)
+        if path in ("/sleep?level=1", "/wake_up"):
+            self.asleep = path != "/wake_up"
+            return (200, {}) if self.sleeps else (404, {"detail": "Not Found"})
         if path == "/tokenize":
             return self._tokenize(body)
         if path == "/v1/chat/completions":
@@ -70,8 +80,12 @@ class FakeReplica:
             return 404, {"detail": "Not Found"}
         if not (Path(body["lora_path"]) / "adapter_config.json").exists():
             return 404, _error(f"Loading lora {body['lora_name']} failed: No adapter found for {body['lora_path']}")
+        self.loads.append(body["lora_name"])
         self.adapters[body["lora_name"]] = body["lora_path"]
         return 200, {}
+
+    def _unload(self, body: Json) -> tuple[int, Json]:
+        return (404, _error("not loaded")) if self.adapters.pop(body["lora_name"], None) is None else (200, {})
 
     def _tokenize(self, body: Json) -> tuple[int, Json]:
         if not self.tokenizes:
