@@ -11,11 +11,8 @@ from cli.dataset import WorkloadArgument
 from cli.options import ConfigOption, JsonOption, configured
 
 if TYPE_CHECKING:
-    from distill.dataset.snapshot import DatasetManifest
-    from distill.evaluate.bench import Judging
-    from distill.evaluate.candidate import Candidate
+    from distill.evaluate.order import Order
     from distill.evaluate.result import Manifest
-    from distill.evaluate.run import Order
     from nightschool.config import Config
 
 
@@ -67,49 +64,14 @@ def evaluate(
 
 def _order(config: Config, workload: str, adapter: str | None, dataset: str | None, limit: int | None) -> Order:
     from distill.dataset.snapshot import find
-    from distill.evaluate.run import Order
-    from nightschool.record import Price
+    from distill.evaluate.order import base_of, candidate_of, newest_or_base, order_of
 
     found = find(config.data, workload, dataset)
-    return Order(
-        data=config.data,
-        workload=workload,
-        dataset=found,
-        candidate=_candidate(config, workload, adapter, found),
-        live=None,
-        settings=config.evaluate_of(workload),
-        replicas=config.student.servers,
-        prices={model: Price(price.input, price.output, price.cached_input) for model, price in config.prices.items()},
-        judging=_judging(config, workload),
-        limit=limit,
-    )
-
-
-def _candidate(config: Config, workload: str, adapter: str | None, dataset: DatasetManifest) -> Candidate:
-    """The adapter; the base model alone where there is no adapter yet, or where that is asked for."""
-    from distill.evaluate.candidate import NoBaseModel, base_alone, with_adapter
-    from nightschool.registry.adapters import adapters_of, check_files, find_adapter, folder_of
-
-    wants_base = adapter == "none" or (adapter is None and not adapters_of(config.data, workload))
-    if not wants_base:
-        folder = folder_of(config.data, find_adapter(config.data, workload, adapter))
-        manifest = check_files(folder)
-        return with_adapter(manifest.name, folder, manifest.base_model, manifest.format, manifest.template_hash)
-    if config.student.base_model is None:
-        raise NoBaseModel(workload)
-    return base_alone(config.student.base_model)
-
-
-def _judging(config: Config, workload: str) -> Judging | None:
-    from distill.evaluate.bench import Judging
-    from nightschool.record import Price
-
-    judge = config.evaluate_of(workload).judge
-    if judge is None:
-        return None
-    price = config.prices.get(judge.model)
-    known = None if price is None else Price(price.input, price.output, price.cached_input)
-    return Judging(judge, config.upstreams[judge.upstream], known)
+    if adapter is None:
+        candidate = newest_or_base(config, workload)
+    else:
+        candidate = base_of(config, workload) if adapter == "none" else candidate_of(config.data, workload, adapter)
+    return order_of(config, workload, found, candidate, limit=limit)
 
 
 def _show(data: Path, manifest: Manifest, *, as_json: bool) -> None:

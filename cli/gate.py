@@ -13,7 +13,6 @@ from cli.options import ConfigOption, JsonOption, configured
 if TYPE_CHECKING:
     from distill.gate.criteria import Criteria, Criterion
     from distill.gate.evidence import Evidence
-    from nightschool.config import Config
 
 PairsOption = Annotated[
     Path | None,
@@ -119,12 +118,13 @@ def _judge_workload(
     workload: str, evaluation: str | None, given: dict[str, Any], config: Path | None, as_json: bool
 ) -> None:
     from cli.data import data_folder
+    from distill.gate.criteria import criteria_of
     from distill.gate.dossier import dossiers_of
     from distill.gate.pairs import newest_evaluation
 
     with data_folder(config) as folder:
         found = newest_evaluation(folder, workload, evaluation)
-        criteria = _criteria(configured(config), workload, given)
+        criteria = criteria_of(configured(config).promote_of(workload), **given)
         subject = {"workload": workload, "evaluation": found.folder.name, "manifest": found.manifest}
         _judge(subject, found.evidence, criteria, dossiers_of(folder, workload), as_json)
 
@@ -154,17 +154,6 @@ def _replay(path: Path, as_json: bool) -> None:
             f"{path} does not say what comes out of it: {', '.join(made.differences)}",
             remedy=f"replay it with the versions that wrote it: {dossier.versions}",
         )
-
-
-def _criteria(config: Config, workload: str, given: dict[str, Any]) -> Criteria:
-    """Of the configuration, then of the command line; the defaults for a workload that no rule names."""
-    from distill.gate.criteria import Criteria, GuardLimits, SliceLimits
-    from nightschool.config import Promote
-
-    rules = config.workloads[workload].promote if workload in config.workloads else Promote()
-    plain = rules.model_dump(include=set(Criteria.__struct_fields__))  # the rest is about what comes after the gate
-    slices, guards = SliceLimits(**plain.pop("slices")), GuardLimits(**plain.pop("guards"))
-    return Criteria(**(plain | given), slices=slices, guards=guards)
 
 
 def _check_place(option: str, given: object, place: str, there: object) -> None:

@@ -74,7 +74,7 @@ def promote(
     nightschool promote triage --adapter 4f2c --share 5 --force
     """
     loaded = configured(config)
-    _check_known(loaded, workload)
+    check_known(loaded, workload)
     if adapter is None:
         step = _next(loaded, workload, share)
     else:
@@ -123,29 +123,19 @@ def hold(
     from nightschool.registry import steps
 
     loaded = configured(config)
-    _check_known(loaded, workload)
+    check_known(loaded, workload)
     step = steps.release if release else steps.hold
     _change(loaded.data, workload, step, action="release" if release else "hold", reason=reason)
 
 
 def _next(config: Config, workload: str, share: float | None) -> Callable[[Students], Students]:
     """The qualified candidate becomes a canary, a canary takes its next share, the last of which makes it live."""
-    from nightschool.registry.steps import settle, start_canary, widen
+    from nightschool.registry.steps import advance, at_share
 
-    ramp = [share] if share is not None else [float(each) for each in config.workloads[workload].promote.ramp]
-
-    def step(before: Students) -> Students:
-        canary = before.canary
-        if canary is None:
-            before = start_canary(before, share=ramp[0], now=_now())
-            wanted = ramp[0]
-        else:
-            wanted = next((each for each in ramp if share is not None or each > canary.share), 100.0)
-            before = widen(before, canary.adapter, share=wanted, now=_now())
-        assert before.canary is not None
-        return settle(before, before.canary.adapter, now=_now()) if wanted >= 100 else before
-
-    return step
+    ramp = config.workloads[workload].promote.ramp
+    return lambda before: (
+        advance(before, ramp=ramp, now=_now()) if share is None else at_share(before, share=share, now=_now())
+    )
 
 
 def _place(config: Config, workload: str, name: str, share: float, *, force: bool) -> Callable[[Students], Students]:
@@ -189,7 +179,7 @@ def _change(data: Path, workload: str, step: Callable[[Students], Students], *, 
     print(f"proxies follow within two seconds; `nightschool routes {workload} --history` shows every change")
 
 
-def _check_known(config: Config, workload: str) -> None:
+def check_known(config: Config, workload: str) -> None:
     if workload not in config.workloads:
         raise NightschoolError(
             f"no workload is called {workload!r} in the configuration",

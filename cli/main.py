@@ -13,6 +13,7 @@ import typer
 
 from cli.config import check, init, schema
 from cli.dataset import dataset_app
+from cli.distill import distill
 from cli.doctor import doctor
 from cli.evaluate import evaluate
 from cli.gate import gate
@@ -58,6 +59,7 @@ def build_app() -> typer.Typer:
     app.command()(status)
     app.command()(workloads)
     app.command()(worth)
+    app.command()(distill)
     app.command()(train)
     app.command()(evaluate)
     app.command()(gate)

@@ -10,7 +10,7 @@ from cli.options import ConfigOption
 def serve(config: ConfigOption = None) -> None:
     """Make what vLLM servers hold equal to what the registry wants, and tell proxies what they hold.
 
-    It adopts the servers of `student.replicas`, and starts that of `student.engine`. SIGTERM (or Ctrl-C) ends the latter.
+    It adopts the servers of `student.replicas`, and starts that of `student.engine`. SIGTERM (Ctrl-C) ends the latter.
 
     Example: nightschool serve --config nightschool.yaml
     """

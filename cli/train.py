@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -54,8 +55,10 @@ def train(
     quiet()  # before they are imported: these libraries draw bars and print advice of their own
     from distill.train.run import Wanted
     from distill.train.run import train as make
+    from nightschool.registry.processor import processor_taken
 
     wanted = Wanted(workload, chosen, loaded.distill_of(workload), dataset)
-    with TrainingScreen() as screen:
+    pauses = loaded.distill_of(workload).while_serving == "pause"
+    with processor_taken(loaded.data) if pauses else nullcontext(), TrainingScreen() as screen:
         trained = make(loaded.data, wanted, started=screen.started, watch=screen.step)
     print_trained(loaded.data, trained, as_json=as_json)

@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from nightschool.errors import NightschoolError
+
 RESTART_AFTER_S = (0.1, 0.5, 2.0, 5.0)
 _OLD_S = 60.0
 """One that lived so long was well: the next death counts as the first."""
@@ -118,3 +120,26 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 def _end_with_parent() -> None:
     """In the child, before exec: SIGTERM when the parent dies, even by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class ChildFailed(NightschoolError):
+    """A command that was run for its output ended badly; it has said why."""
+
+
+def output_of(name: str, command: Sequence[str | Path]) -> bytes:
+    """What a command prints, its messages going where ours go; it ends with us. Raises ChildFailed."""
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+    )
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode != 0:
+        raise ChildFailed(f"{name} ended with status {process.returncode}", remedy="read its message above")
+    return output

@@ -23,13 +23,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from nightschool.errors import NightschoolError
+from nightschool.logs import configure_logging
 from nightschool.store.absorb import absorb, clear_absorbed, finished_logs
 from nightschool.store.compact import compact_once
 from nightschool.store.lock import lock_at_once
 from nightschool.store.manifest import prepare_folder
 from nightschool.store.retention import drop_older
 from nightschool.store.sweep import sweep
-from nightschool.logs import configure_logging
 
 POLL_S = 0.5
 WAIT_S = 30.0

@@ -22,11 +22,11 @@ import uvloop
 
 from nightschool.config import Config, load_config, restart_needed, warnings
 from nightschool.errors import ConfigError, NightschoolError
+from nightschool.logs import configure_logging
 from proxy.application import build_application
 from proxy.callers import Callers, caller_secret
 from proxy.front import Front
 from proxy.journal import Journal
-from nightschool.logs import configure_logging
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, journal_settings, log_header
 from proxy.server import build_server

@@ -37,7 +37,7 @@ from nightschool.store.query import ask
 from nightschool.store.reader import parquet
 
 if TYPE_CHECKING:
-    from distill.evaluate.run import Order
+    from distill.evaluate.order import Order
     from distill.judge.client import JudgeClient
 
 _AT_ONCE = 128

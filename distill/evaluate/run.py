@@ -12,9 +12,8 @@ import hashlib
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
@@ -24,15 +23,14 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from distill.dataset.snapshot import DatasetManifest, folder_of
 from distill.evaluate.answers import KeptAnswers, kept_answers
-from distill.evaluate.bench import Bench, Judging, open_bench
-from distill.evaluate.candidate import Candidate
+from distill.evaluate.bench import Bench, open_bench
 from distill.evaluate.cases import Survey, chosen_cases, survey
 from distill.evaluate.cautions import cautions
 from distill.evaluate.engine import Ready, make_ready, open_replicas
 from distill.evaluate.figures import Figures, figures_of
 from distill.evaluate.generate import Generator, Room, System
+from distill.evaluate.order import Order
 from distill.evaluate.page import write_report
 from distill.evaluate.result import (
     HTML,
@@ -51,9 +49,7 @@ from distill.evaluate.result import (
 )
 from distill.evaluate.shots import draw
 from distill.score.choose import Choice, choose
-from nightschool.config import Evaluate
 from nightschool.digest import digest_of
-from nightschool.record import Price
 from nightschool.wire import json_text
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
@@ -62,27 +58,6 @@ _LOOKED_AT = 2_000
 _COMPARED = 20
 """Test examples by which it is told whether an engine writes prompts as students are taught."""
 _FEWEST_TOKENS, _MOST_TOKENS = 64, 4_096
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What is to be evaluated, and how."""
-
-    data: Path
-    workload: str
-    dataset: DatasetManifest
-    candidate: Candidate
-    live: Candidate | None
-    """The adapter that answers now; None where there is none, or where it is the candidate."""
-    settings: Evaluate
-    replicas: Sequence[str]
-    prices: Mapping[str, Price]
-    judging: Judging | None
-    limit: int | None = None
-
-    @property
-    def test_side(self) -> Path:
-        return folder_of(self.data, self.dataset)
 
 
 def evaluate(
@@ -134,7 +109,7 @@ class _Run:
         async with open_replicas(order.replicas, timeout_s=settings.timeout_s, width=settings.concurrency) as replicas:
             ready = await make_ready(replicas, candidates, some)
             room = Room(max_tokens=self._max_tokens, stop_token_ids=ready.stop_token_ids)
-            price = order.prices.get(ready.base) or order.prices.get(order.candidate.base_model)
+            price = order.student_price or order.prices.get(ready.base) or order.prices.get(order.candidate.base_model)
             generator = Generator(replicas, kept, room, width=settings.concurrency, price=price)
             for system in self._systems(ready.base):
                 with self._progress(f"answers of {system.name}", self._taken) as bar:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from distill.gate.evidence import EvidenceError
+from nightschool.config import Promote
 
 Criterion = Literal["parity", "beat"]
 
@@ -62,6 +63,13 @@ class Criteria(msgspec.Struct, frozen=True):
     def threshold(self) -> float:
         """The evidence that is needed."""
         return 1 / self.risk
+
+
+def criteria_of(promote: Promote, **given: Any) -> Criteria:
+    """Of the configuration; what is ``given`` counts instead. The rest of ``promote`` is about what comes later."""
+    plain = promote.model_dump(include=set(Criteria.__struct_fields__))
+    slices, guards = SliceLimits(**plain.pop("slices")), GuardLimits(**plain.pop("guards"))
+    return Criteria(**(plain | given), slices=slices, guards=guards)
 
 
 def checked(criteria: Criteria) -> Criteria:

@@ -1,10 +1,12 @@
 """What may happen to the students of a workload: each a pure function of what was before. They raise StepRefused.
 
-propose -> qualify -> start_canary -> widen … -> settle (live)
+propose -> qualify -> start_canary -> widen … -> settle (live)      advance: the next of the last three
                                    roll_back at any share; hold and release by hand
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -60,6 +62,11 @@ def start_canary(before: Students, *, share: float, now: str) -> Students:
     return replace(before, canary=canary, candidate=None)
 
 
+def give_up_canary(before: Students) -> Students:
+    """For a newer candidate: it goes no further, and nobody says that it was bad."""
+    return replace(before, canary=None)
+
+
 def widen(before: Students, adapter: str, *, share: float, now: str) -> Students:
     """The next share of the ramp."""
     if before.canary is None or before.canary.adapter != adapter:
@@ -73,6 +80,22 @@ def settle(before: Students, adapter: str, *, now: str) -> Students:
         raise StepRefused(f"{adapter} is no canary any more", remedy="`nightschool routes` shows what is in force")
     live = replace(before.canary, share=100.0, since=now)
     return replace(before, live=live, canary=None, previous=before.live or before.previous)
+
+
+def advance(before: Students, *, ramp: Sequence[float], now: str) -> Students:
+    """The next share of the ramp: its first for the qualified candidate, for a canary the next above its own."""
+    at = -1.0 if before.canary is None else before.canary.share
+    return at_share(before, share=next((each for each in ramp if each > at), 100.0), now=now)
+
+
+def at_share(before: Students, *, share: float, now: str) -> Students:
+    """The canary, or else the qualified candidate, takes this share; 100 makes it live."""
+    if before.canary is None:
+        after = start_canary(before, share=share, now=now)
+    else:
+        after = widen(before, before.canary.adapter, share=share, now=now)
+    assert after.canary is not None
+    return settle(after, after.canary.adapter, now=now) if share >= 100 else after
 
 
 def roll_back(before: Students, *, adapter: str | None = None, to_teacher: bool = False, now: str) -> Students:

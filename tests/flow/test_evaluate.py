@@ -16,8 +16,9 @@ from safetensors.numpy import save
 
 from demo.engine import MODEL_FOLDER, MODEL_NAME, Engine, running_engine, why_missing
 from distill.evaluate.candidate import with_adapter
+from distill.evaluate.order import Order
 from distill.evaluate.result import HTML
-from distill.evaluate.run import Order, evaluate
+from distill.evaluate.run import evaluate
 from distill.judge.judge import Counts, Judged
 from nightschool.formats import CHATML
 from nightschool.registry.adapters import publish

@@ -12,12 +12,12 @@ from tests.distill.evaluate.school import BASE_MODEL, manifest_of
 
 
 def adapter(
-    data: Path, number: int, *, base_model: str = BASE_MODEL, template_hash: str | None = None
+    data: Path, number: int, *, base_model: str = BASE_MODEL, template_hash: str | None = None, dataset: str = "d"
 ) -> AdapterManifest:
     """The ``number``-th adapter of the workload ``w``."""
     weights, config = f"weights {number}".encode(), b"{}"
     digest = content_hash(weights, config)
-    plain = manifest_of(base_model)
+    plain = manifest_of(base_model, dataset)
     manifest = replace(
         plain, name=name_of("w", digest), hash=digest, template_hash=template_hash or plain.template_hash
     )

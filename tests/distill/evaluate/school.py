@@ -12,8 +12,9 @@ from distill.dataset.settings import Settings
 from distill.dataset.snapshot import DatasetManifest, find, folder_of
 from distill.evaluate.bench import Judging
 from distill.evaluate.candidate import base_alone, with_adapter
+from distill.evaluate.order import Order
 from distill.evaluate.result import ROWS, Manifest, evaluations_of
-from distill.evaluate.run import Order, evaluate
+from distill.evaluate.run import evaluate
 from nightschool.config import Evaluate, Judge, Upstream
 from nightschool.formats import CHATML
 from nightschool.record import Price

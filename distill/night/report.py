@@ -1,0 +1,60 @@
+"""What came of a night, kept as a line each: ``data/nights/<workload>.jsonl``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from distill.dataset.snapshot import place_of
+from distill.journal import Journal
+
+Outcome = Literal["too_few", "nothing_new", "undecided", "rejected", "withdrawn", "qualified", "held", "promoted"]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One night that came to its end."""
+
+    workload: str
+    started: str
+    finished: str
+    outcome: Outcome
+    told: str
+    """The same in words."""
+    dataset: str | None = None
+    adapter: str | None = None
+    evaluation: str | None = None
+    dossier: str | None = None
+    """File of the decision, below the data folder."""
+    rows_needed: int | None = None
+    """About so many more, where the gate was undecided and a number is in sight."""
+
+
+def nights_of(data: Path) -> Path:
+    return data / "nights"
+
+
+def keep(data: Path, report: Report) -> None:
+    with Journal(_file(data, report.workload)) as journal:
+        journal.append(msgspec.json.encode(report))
+
+
+def reports_of(data: Path, workload: str) -> list[Report]:
+    """The oldest first; a line that cannot be read is none."""
+    try:
+        lines = _file(data, workload).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [report for line in lines if (report := _read(line)) is not None]
+
+
+def _read(line: bytes) -> Report | None:
+    try:
+        return msgspec.json.decode(line, type=Report)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _file(data: Path, workload: str) -> Path:
+    return nights_of(data) / f"{place_of(data, workload).name}.jsonl"

@@ -1,0 +1,238 @@
+"""One night.
+
+    dataset -> train (a process of its own) -> propose, load -> evaluate -> gate -> the first share of the ramp
+
+Every stage finds what it had done before, so a night that was killed is simply run again. Whatever comes of it, who
+answers now goes on answering until the last stage has said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distill.dataset.build import TooFewExamples, build
+from distill.dataset.prompts import fingerprints_of
+from distill.dataset.settings import Settings
+from distill.dataset.snapshot import DatasetManifest, datasets_of, folder_of
+from distill.evaluate.agreement import agreement_of, agreement_scorer
+from distill.evaluate.candidate import Candidate
+from distill.evaluate.order import candidate_of, order_of
+from distill.evaluate.result import ROWS, Manifest, evaluations_of
+from distill.evaluate.run import Progress, evaluate
+from distill.gate.criteria import criteria_of
+from distill.gate.decide import Decision, decide
+from distill.gate.dossier import dossiers_of, make_dossier, write_dossier
+from distill.gate.pairs import newest_evaluation
+from distill.night.ready import replicas_with
+from distill.night.report import Outcome, Report, keep, reports_of
+from distill.night.standing import Night, now, only_night
+from distill.selection import Selection
+from nightschool.config import Config, Promote
+from nightschool.errors import NightschoolError
+from nightschool.registry.adapters import adapters_of
+from nightschool.registry.change import change_students
+from nightschool.registry.routing import Students, read_routing
+from nightschool.registry.steps import advance, drop_candidate, give_up_canary, propose, qualify
+
+AUTHOR = "job:night"
+LEAST_NEW_SHARE = 0.02
+"""Of the answers that the newest student has learned from: with fewer new ones a night trains no other."""
+_LEAST_ROWS = 10
+"""Test examples with a prompt, from which on a student is qualified on it."""
+_LOADS_WITHIN_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a night is made of."""
+
+    config: Config
+    workload: str
+    train: Callable[[str], str]
+    """Name of a dataset -> name of the adapter: trains in a process of its own, which gives all memory back."""
+    say: Callable[[str], object]
+    progress: Progress
+    again: bool = False
+    """Train although there is little new."""
+
+    @property
+    def data(self) -> Path:
+        return self.config.data
+
+    @property
+    def promote(self) -> Promote:
+        return self.config.promote_of(self.workload)
+
+
+def run_night(plan: Plan) -> Report:
+    """Run it, keep its report, and return that; raises NightschoolError where it could not go on."""
+    with only_night(plan.data, plan.workload) as night:
+        found = _run(plan, night)
+        report = Report(workload=plan.workload, started=night.started, finished=now(), **found)
+        keep(plan.data, report)
+        return report
+
+
+def _run(plan: Plan, night: Night) -> dict[str, Any]:
+    night.enter("dataset")
+    try:
+        dataset = _dataset(plan)
+    except TooFewExamples as error:
+        return _told("too_few", str(error))
+    if (why := None if plan.again else _nothing_new(plan, dataset)) is not None:
+        return _told("nothing_new", why, dataset=dataset.name)
+    plan.say(f"dataset {dataset.name}: {dataset.sides['train'].answers:,} answers to learn")
+    night.enter("train")
+    adapter = plan.train(dataset.name)
+    made = {"dataset": dataset.name, "adapter": adapter}
+    if adapter in _students(plan).withdrawn:
+        return _told("withdrawn", f"{adapter} was rolled back: no night brings it back", **made)
+    night.enter("load")
+    change_students(
+        plan.data,
+        plan.workload,
+        lambda before: propose(before, adapter),
+        author=AUTHOR,
+        action="propose",
+        reason=f"trained on {dataset.name}",
+    )
+    replicas = replicas_with(plan.data, adapter, patience_s=_LOADS_WITHIN_S, say=plan.say)
+    night.enter("evaluate")
+    evaluation = _evaluate(plan, dataset, adapter, replicas)
+    night.enter("gate")
+    decision, dossier = _decide(plan, evaluation)
+    made |= {"evaluation": evaluation.id, "dossier": str(dossier.relative_to(plan.data))}
+    plan.say(f"gate: {decision.verdict}: {decision.reasons[0]}")
+    night.enter("promote")
+    return _follow(plan, dataset, evaluation, adapter, decision) | made | {"rows_needed": decision.rows_needed}
+
+
+def _dataset(plan: Plan) -> DatasetManifest:
+    given = plan.config.distill_of(plan.workload)
+    settings = Settings(
+        min_examples=given.min_examples,
+        max_examples=given.max_examples,
+        test_share=given.test_share,
+        newest_days=given.newest_days,
+    )
+    return build(plan.data, Selection(plan.workload), settings)
+
+
+def _nothing_new(plan: Plan, dataset: DatasetManifest) -> str | None:
+    """Why no student is trained: the newest one was judged, and has learned nearly all that there is."""
+    adapters, reports = adapters_of(plan.data, plan.workload), reports_of(plan.data, plan.workload)
+    if not adapters:
+        return None
+    newest = adapters[-1]
+    if not any(report.adapter == newest.name for report in reports):
+        return None
+    if (before := _dataset_named(plan, newest.dataset.name)) is None:
+        return None
+    sides = [(each.sides["train"], each.sides["test"]) for each in (before, dataset)]
+    if any(old.labelled != new.labelled for old, new in zip(*sides, strict=True)):
+        return None
+    old, new = (train.answers for train, _ in sides)
+    if new - old >= max(1, LEAST_NEW_SHARE * old):
+        return None
+    return f"{max(new - old, 0):,} new answers since {newest.name}, which has learned {old:,}: too few for another one"
+
+
+def _dataset_named(plan: Plan, name: str) -> DatasetManifest | None:
+    return next((each for each in datasets_of(plan.data, plan.workload) if each.name == name), None)
+
+
+def _evaluate(plan: Plan, dataset: DatasetManifest, adapter: str, replicas: list[str] | None) -> Manifest:
+    candidate = candidate_of(plan.data, plan.workload, adapter)
+    order = order_of(
+        plan.config,
+        plan.workload,
+        dataset,
+        candidate,
+        live=_live(plan, adapter, held=replicas is not None),
+        replicas=replicas,
+    )
+    return evaluate(order, progress=plan.progress)
+
+
+def _live(plan: Plan, adapter: str, *, held: bool) -> Candidate | None:
+    """The student that answers now, to be evaluated beside the new one; not where it is damaged, which others tell."""
+    live = _students(plan).live
+    if live is None or live.adapter == adapter or not held:
+        return None
+    try:
+        return candidate_of(plan.data, plan.workload, live.adapter)
+    except NightschoolError as error:
+        plan.say(f"the live student is not evaluated: {error.problem}")
+        return None
+
+
+def _decide(plan: Plan, evaluation: Manifest) -> tuple[Decision, Path]:
+    found = newest_evaluation(plan.data, plan.workload, evaluation.id)
+    criteria = criteria_of(plan.promote)
+    decision = decide(found.evidence, criteria)
+    subject = {"workload": plan.workload, "evaluation": found.folder.name, "manifest": found.manifest}
+    dossier = make_dossier(subject, found.evidence, criteria, decision, datetime.now(UTC))
+    return decision, write_dossier(dossier, dossiers_of(plan.data, plan.workload))
+
+
+def _follow(
+    plan: Plan, dataset: DatasetManifest, evaluation: Manifest, adapter: str, decision: Decision
+) -> dict[str, Any]:
+    """What the decision does to who answers."""
+    if decision.verdict != "promote":
+        keeps = decision.verdict == "undecided" and plan.promote.shadow > 0
+        if not keeps:
+            _change(plan, lambda before: drop_candidate(before, adapter), "drop", decision.reasons[0])
+        outcome: Outcome = "rejected" if decision.verdict == "reject" else "undecided"
+        return _told(outcome, decision.reasons[0])
+    prompts = _prompts(folder_of(plan.data, dataset), plan.promote.min_rows)
+    agreement = _agreement(plan, dataset, evaluation)
+    _change(
+        plan,
+        lambda before: qualify(before, adapter, fingerprints=prompts, agreement=agreement),
+        "qualify",
+        decision.reasons[0],
+    )
+    if plan.promote.mode == "manual":
+        return _told("qualified", f"qualified; `nightschool promote {plan.workload}` lets it answer")
+    if _students(plan).held:
+        return _told("held", f"qualified; {plan.workload} is held: `nightschool hold {plan.workload} --release`")
+    _change(plan, lambda before: _begun(before, adapter, plan.promote.ramp), "promote", decision.reasons[0])
+    share = next((each.share for each in _students(plan).answering() if each.adapter == adapter), 0.0)
+    return _told("promoted", f"{adapter} answers {share:g} % of the conversations")
+
+
+def _begun(before: Students, adapter: str, ramp: tuple[float, ...]) -> Students:
+    """The first share, unless it has gone further already, or was held in the meantime."""
+    candidate = before.candidate
+    if candidate is None or candidate.adapter != adapter or before.held:
+        return before
+    return advance(give_up_canary(before), ramp=ramp, now=now())
+
+
+def _prompts(dataset: Path, min_rows: int) -> tuple[str, ...]:
+    """Fingerprints of the prompts that the student was tested on often enough."""
+    counts = fingerprints_of([dataset / "test.parquet"])
+    return tuple(sorted(prompt for prompt, count in counts.items() if count >= min(_LEAST_ROWS, min_rows)))
+
+
+def _agreement(plan: Plan, dataset: DatasetManifest, evaluation: Manifest) -> float | None:
+    rows = evaluations_of(plan.data, plan.workload) / evaluation.id / ROWS
+    scorer = agreement_scorer(evaluation.scorer.name, plan.config.evaluate_of(plan.workload))
+    return agreement_of(folder_of(plan.data, dataset), rows, scorer)
+
+
+def _change(plan: Plan, step: Callable[[Students], Students], action: str, reason: str) -> None:
+    change_students(plan.data, plan.workload, step, author=AUTHOR, action=action, reason=reason)
+
+
+def _students(plan: Plan) -> Students:
+    return read_routing(plan.data).students_of(plan.workload)
+
+
+def _told(outcome: Outcome, words: str, **made: str) -> dict[str, Any]:
+    return {"outcome": outcome, "told": words, **made}

@@ -1,0 +1,262 @@
+"""A night comes to the right end by itself, is run again without doing anything twice, and takes nobody by surprise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.night.ready import replicas_with
+from distill.night.report import reports_of
+from distill.night.run import Plan, run_night
+from distill.night.standing import only_night
+from nightschool.config import Config
+from nightschool.engine.replica import ReplicaError
+from nightschool.errors import StoreBusy
+from nightschool.registry.adapters import adapters_of
+from nightschool.registry.change import change_students, read_history
+from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
+from nightschool.registry.routing import read_routing
+from nightschool.registry.steps import hold, roll_back
+from tests.distill.dataset.traffic import asked, file, says, user
+from tests.distill.evaluate.school import BASE_MODEL, SYSTEM, label_of, number_in
+from tests.fake_replica import FakeReplica, running_replica
+from tests.serve.adapters import adapter
+
+NOW = "2026-11-25T00:00:00+00:00"
+Message = dict[str, Any]
+
+
+def knows_all(model: str, messages: list[Message]) -> str:
+    return label_of(number_in(messages[-1]["content"]))
+
+
+def knows_nothing(model: str, messages: list[Message]) -> str:
+    return "?"
+
+
+@pytest.fixture
+def server() -> Iterator[FakeReplica]:
+    with running_replica(FakeReplica(knows_all)) as server:
+        yield server
+
+
+class School:
+    """A data folder with mail that a teacher has sorted, and nights over it; training publishes an adapter at once."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url, self.trained = folder, url, 0
+
+    def mail(self, count: int, first: int = 0) -> None:
+        file(
+            self.folder,
+            [
+                asked(number, SYSTEM, user(f"please sort mail {number}"), answer=says(label_of(number)))
+                for number in range(first, first + count)
+            ],
+        )
+
+    def night(self, *, again: bool = False, train: Callable[[str], str] | None = None, **promote: Any) -> str:
+        return run_night(self.plan(again=again, train=train, **promote)).outcome
+
+    def plan(self, *, again: bool = False, train: Callable[[str], str] | None = None, **promote: Any) -> Plan:
+        return Plan(
+            config=self.config(**promote),
+            workload="w",
+            train=train or self.train,
+            say=lambda line: None,
+            progress=lambda what, total: nullcontext(lambda done: None),
+            again=again,
+        )
+
+    def config(self, **promote: Any) -> Config:
+        rules = {"min_rows": 20, "nights": 1, "margin": 0.1, "slices": {"min_rows": 1000}, **promote}
+        return Config.model_validate(
+            {
+                "data": self.folder,
+                "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}},
+                "student": {"base_model": BASE_MODEL, "replicas": [self.url]},
+                "workloads": {
+                    "w": {
+                        "when": {"path": "*"},
+                        "distill": {"min_examples": 50, "test_share": 0.3},
+                        "promote": rules,
+                    }
+                },
+            }
+        )
+
+    def train(self, dataset: str) -> str:
+        """As training does: the same dataset gives the same adapter, whose manifest names it."""
+        self.trained += 1
+        number = int.from_bytes(dataset.encode(), "big") % 1_000_003
+        return adapter(self.folder, number, dataset=dataset).name
+
+    @property
+    def answering(self) -> list[tuple[str, float]]:
+        return [(each.adapter, each.share) for each in read_routing(self.folder).students_of("w").answering()]
+
+
+@pytest.fixture
+def school(tmp_path: Path, server: FakeReplica) -> School:
+    school = School(tmp_path, server.url)
+    school.mail(400)
+    return school
+
+
+def test_a_good_student_answers_the_first_share_with_what_the_audit_needs_to_know(school: School) -> None:
+    assert school.night() == "promoted"
+
+    canary = read_routing(school.folder).students_of("w").canary
+    assert canary is not None
+    assert (canary.share, canary.agreement, len(canary.fingerprints)) == (5.0, 1.0, 1)
+    assert [(change.author, change.action) for change in read_history(school.folder)] == [
+        ("job:night", "propose"),
+        ("job:night", "qualify"),
+        ("job:night", "promote"),
+    ]
+    (report,) = reports_of(school.folder, "w")
+    assert (report.outcome, report.adapter) == ("promoted", canary.adapter)
+    assert json.loads((school.folder / str(report.dossier)).read_bytes())["decision"]["verdict"] == "promote"
+    assert not (school.folder / "nights" / "w.json").exists()
+
+
+def test_a_ramp_that_begins_at_100_makes_it_live(school: School) -> None:
+    school.night(ramp=[100])
+
+    assert read_routing(school.folder).students_of("w").stage == "live"
+
+
+def test_a_bad_student_answers_nobody_and_replicas_need_not_hold_it(school: School, server: FakeReplica) -> None:
+    server.rule = knows_nothing
+
+    assert school.night() == "rejected"
+    assert read_routing(school.folder).wanted() == ()
+
+
+def test_one_that_may_be_good_is_undecided_and_stays_only_for_a_shadow(school: School) -> None:
+    assert school.night(min_rows=5000) == "undecided"
+    assert read_routing(school.folder).wanted() == ()
+
+    assert school.night(min_rows=5000, shadow=5, again=True) == "undecided"
+    assert read_routing(school.folder).students_of("w").stage == "evaluating"
+
+
+def test_by_hand_it_waits_qualified(school: School) -> None:
+    assert school.night(mode="manual") == "qualified"
+    assert (school.answering, read_routing(school.folder).students_of("w").stage) == ([], "qualified")
+
+
+def test_a_workload_that_is_held_gets_no_new_student(school: School) -> None:
+    change_students(school.folder, "w", hold, author="t", action="hold", reason="release week")
+
+    assert school.night() == "held"
+    assert school.answering == []
+
+
+def test_what_was_rolled_back_is_not_brought_back(school: School) -> None:
+    school.night()
+    change_students(
+        school.folder, "w", lambda before: roll_back(before, now=NOW), author="t", action="rollback", reason="t"
+    )
+
+    assert school.night(again=True) == "withdrawn"
+    assert school.answering == []
+
+
+def test_without_enough_traffic_nothing_is_trained(tmp_path: Path, server: FakeReplica) -> None:
+    school = School(tmp_path, server.url)
+    school.mail(20)
+
+    assert school.night() == "too_few"
+    assert (school.trained, reports_of(tmp_path, "w")[0].outcome) == (0, "too_few")
+
+
+def test_with_little_new_traffic_nothing_is_trained_and_with_more_it_is(school: School) -> None:
+    school.night()
+    school.mail(3, first=400)
+
+    assert (school.night(), school.trained) == ("nothing_new", 1)
+
+    school.mail(60, first=500)
+
+    assert (school.night(), school.trained) == ("promoted", 2)
+    assert len(school.answering) == 1
+
+
+def test_a_new_student_takes_the_place_of_a_canary_and_leaves_the_live_one(school: School) -> None:
+    school.night(ramp=[100])
+    ((live, _),) = school.answering
+    school.mail(60, first=500)
+    school.night()
+    (canary, _), (still, _) = school.answering
+    school.mail(60, first=600)
+    school.night()
+
+    (newest, share), (stays, _) = school.answering
+    assert live == still == stays
+    assert len({live, canary, newest}) == 3
+    assert share == 5.0
+
+
+def test_killed_after_any_stage_it_goes_on_and_does_nothing_twice(school: School, server: FakeReplica) -> None:
+    class Killed(BaseException):
+        """As kill -9: nothing after it runs."""
+
+    def dies(dataset: str) -> str:
+        school.train(dataset)
+        raise Killed
+
+    with pytest.raises(Killed):
+        school.night(train=dies)
+    server.fail_next = 10_000
+    with pytest.raises(ReplicaError):
+        school.night()
+    server.fail_next = 0
+
+    assert school.night() == "promoted"
+    assert len(adapters_of(school.folder, "w")) == 1
+    asked_in_all = len(server.chats)
+
+    school.night(again=True)
+    assert len(server.chats) == asked_in_all
+
+
+def test_only_one_night_of_a_workload_runs(school: School) -> None:
+    with only_night(school.folder, "w"), pytest.raises(StoreBusy, match="a night of w is running already"):
+        school.night()
+
+
+def test_where_a_serve_process_looks_after_the_replicas_it_waits_for_the_adapter(school: School) -> None:
+    def train(dataset: str) -> str:
+        name = school.train(dataset)
+        write_replicas(school.folder, _now(ReplicaState(url=school.url, ready=True, adapters=(name,))))
+        return name
+
+    assert school.night(train=train) == "promoted"
+
+    def refused(dataset: str) -> str:
+        name = school.train(dataset)
+        broken = ReplicaState(url=school.url, ready=True, faults={name: "its rank is too great"})
+        write_replicas(school.folder, _now(broken))
+        return name
+
+    school.mail(60, first=500)
+    with pytest.raises(ReplicaError, match=r"no replica takes w--\w+: its rank is too great"):
+        school.night(train=refused)
+
+
+def test_a_replica_that_never_gets_ready_is_told_with_its_reason(school: School) -> None:
+    write_replicas(school.folder, _now(ReplicaState(url=school.url, ready=False, why="another base model")))
+
+    with pytest.raises(ReplicaError, match="no replica was ready with a within 0 s: another base model"):
+        replicas_with(school.folder, "a", patience_s=0, say=lambda line: None)
+
+
+def _now(*states: ReplicaState) -> ReplicaStates:
+    return ReplicaStates(time=datetime.now(UTC).isoformat(), replicas=states)
