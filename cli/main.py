@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from cli.audit import audit
 from cli.config import check, init, schema
 from cli.dataset import dataset_app
 from cli.distill import distill
@@ -67,6 +68,7 @@ def build_app() -> typer.Typer:
     app.command()(promote)
     app.command()(rollback)
     app.command()(hold)
+    app.command()(audit)
     return app
 
 

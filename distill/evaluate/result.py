@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,15 @@ def read_manifest(folder: Path) -> Manifest:
         raise UnknownEvaluation(
             f"{folder / MANIFEST} cannot be read: {error}", remedy="delete the folder, and evaluate again"
         ) from error
+
+
+def newest_manifest(data: Path, workload: str) -> Manifest | None:
+    """Of the evaluation that finished last; one that cannot be read is passed over."""
+    found = []
+    for path in evaluations_of(data, workload).glob(f"[!.]*/{MANIFEST}"):
+        with suppress(UnknownEvaluation):
+            found.append(read_manifest(path.parent))
+    return max(found, key=lambda one: one.finished, default=None)
 
 
 def with_key(place: Path, key: str) -> Manifest | None:

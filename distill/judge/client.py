@@ -7,17 +7,15 @@ although it was tried again has no answer, and is counted.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 
 from distill.judge.ask import JudgeUnavailable, QuestionFailed, Reply
 from distill.judge.rubric import SCHEMA
+from distill.openai_client import client_of
 from distill.score.scorer import Message
 from nightschool.config import Judge, Upstream
 
@@ -25,7 +23,6 @@ ANSWER_TOKENS = 1_000
 _TRIES = 6
 _LONGEST_PAUSE_S = 60.0
 _FAILURES_IN_A_ROW = 5
-_NO_KEY = "none"
 _WAYS: tuple[dict[str, Any], ...] = (
     {"temperature": 0, "response_format": SCHEMA, "max_completion_tokens": ANSWER_TOKENS},
     {"temperature": 0, "response_format": SCHEMA},
@@ -42,7 +39,7 @@ class JudgeClient:
         """``pause_s`` is the first pause after a failure; each further one is twice as long."""
         self._judge = judge
         self._pause_s = pause_s
-        self._client = _client(judge, upstream)
+        self._client = client_of(upstream, timeout_s=judge.timeout_s, max_retries=0)
         self._way = 0
         self._not_before = 0.0
         self._failures = 0
@@ -107,21 +104,6 @@ class JudgeClient:
             getattr(usage, "prompt_tokens", None),
             getattr(usage, "completion_tokens", None),
         )
-
-
-def _client(judge: Judge, upstream: Upstream) -> openai.AsyncOpenAI:
-    trust = upstream.verify_tls
-    verify = ssl.create_default_context(cafile=trust) if isinstance(trust, Path) else trust
-    told: dict[str, Any] = {
-        "api_key": upstream.api_key.get_secret_value() if upstream.api_key else _NO_KEY,
-        "default_headers": dict(upstream.headers),
-        "max_retries": 0,
-        "timeout": judge.timeout_s,
-        "http_client": httpx.AsyncClient(verify=verify, timeout=judge.timeout_s),
-    }
-    if upstream.kind == "azure":
-        return openai.AsyncAzureOpenAI(azure_endpoint=upstream.root, api_version=upstream.api_version, **told)
-    return openai.AsyncOpenAI(base_url=upstream.root, **told)
 
 
 def _told_pause(error: openai.APIError) -> float | None:

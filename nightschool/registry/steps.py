@@ -125,14 +125,30 @@ def roll_back(before: Students, *, adapter: str | None = None, to_teacher: bool 
 
 
 def force(before: Students, adapter: str, *, share: float, fingerprints: tuple[str, ...], now: str) -> Students:
-    """A person says that this adapter answers, whatever was measured; ``share`` 100 makes it live."""
-    placed = Placed(adapter=adapter, share=share, fingerprints=fingerprints, since=now)
+    """A person says that this adapter answers, whatever was measured; ``share`` 100 makes it live.
+
+    The audit holds it to its own agreement where that is known, else to that of the one whose place it takes: what
+    clients were used to.
+    """
+    placed = Placed(
+        adapter=adapter,
+        share=share,
+        fingerprints=fingerprints,
+        agreement=_agreement_for(before, adapter),
+        since=now,
+    )
     withdrawn = tuple(name for name in before.withdrawn if name != adapter)
     candidate = before.candidate if before.candidate and before.candidate.adapter != adapter else None
     if share < 100:
         return replace(before, canary=placed, candidate=candidate, withdrawn=withdrawn)
     previous = before.live if before.live and before.live.adapter != adapter else before.previous
     return replace(before, live=placed, canary=None, candidate=candidate, previous=previous, withdrawn=withdrawn)
+
+
+def _agreement_for(before: Students, adapter: str) -> float | None:
+    known = [each for each in (*before.answering(), before.previous, before.candidate) if each is not None]
+    own = [each.agreement for each in known if each.adapter == adapter]
+    return next((each for each in (*own, *(each.agreement for each in known)) if each is not None), None)
 
 
 def hold(before: Students) -> Students:

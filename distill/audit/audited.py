@@ -1,0 +1,55 @@
+"""What was compared, a line each: ``data/audits/<workload>/<adapter>.jsonl``, in the order of the comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from distill.dataset.snapshot import place_of
+from distill.journal import Journal
+
+
+class Audited(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer of a student, beside the teacher's to the same request."""
+
+    exchange: str
+    """The student's."""
+    time: str
+    """When it was asked, UTC."""
+    teacher: str | None = None
+    """The teacher's exchange; null where the teacher need not be asked, the student having given no answer."""
+    agreement: float | None = None
+    """From 0 to 1; null where nothing was measured."""
+    problem: str | None = None
+    """Why not, or why it is what it is."""
+    cost_usd: float | None = None
+    """Of asking the teacher."""
+
+
+def file_of(data: Path, workload: str, adapter: str) -> Path:
+    return data / "audits" / place_of(data, workload).name / f"{adapter}.jsonl"
+
+
+def audited_of(data: Path, workload: str, adapter: str) -> list[Audited]:
+    """Those before are first. A line that cannot be read is none: its exchange is compared again."""
+    try:
+        lines = file_of(data, workload, adapter).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    found = [audited for line in lines if (audited := _read(line)) is not None]
+    return list({each.exchange: each for each in found}.values())
+
+
+def keep(data: Path, workload: str, adapter: str, audited: Iterable[Audited]) -> None:
+    with Journal(file_of(data, workload, adapter)) as journal:
+        for each in audited:
+            journal.append(msgspec.json.encode(each))
+
+
+def _read(line: bytes) -> Audited | None:
+    try:
+        return msgspec.json.decode(line, type=Audited)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

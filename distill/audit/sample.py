@@ -1,0 +1,116 @@
+"""Which answers of a student are audited: a stable share of them, told by their ids, the oldest first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from nightschool.record import Record
+from nightschool.store.query import ask
+from nightschool.store.reader import Window
+
+SLACK_US = 15 * 60 * 1_000_000
+"""A long answer is recorded after shorter ones that were asked later: look back so far for it."""
+_COLUMNS = (
+    "id", "epoch_us(time) as time_us", "request", "response", "fingerprint", "conversation", "tags", "reason", "target",
+)  # fmt: skip
+# Not those whom a caller asked for by name: that is no fair sample, and the teacher does not know the name.
+_OF_STUDENT = (
+    "(target = 'student' and adapter = ? and reason in ('canary', 'live', 'tool_loop') "
+    "and status = 200 and complete and error_type is null)"
+)
+_INVALID = "(target = 'teacher' and reason = 'fallback_invalid')"
+
+
+class Sampled(NamedTuple):
+    """One exchange that a student was to answer."""
+
+    id: str
+    time_us: int
+    request: str
+    response: str
+    fingerprint: str | None
+    conversation: str | None
+    tags: dict[str, str]
+    failed: bool
+    """The student gave nothing that could be used, and its teacher answered."""
+
+
+class Wish(NamedTuple):
+    """Whose answers, and which of them."""
+
+    workload: str
+    adapter: str
+    since_us: int
+    alone: bool
+    """It is the only student that answers, so that what a student failed at was its."""
+    known: Collection[str]
+    """Ids that were audited already."""
+    share: float
+    """Per cent."""
+    most: int
+
+
+def sample(data: Path, wish: Wish) -> list[Sampled]:
+    """At most ``most`` of them. Bodies are read only of those that are taken."""
+    window = Window(since_us=wish.since_us)
+    chosen = ask(data, lambda store: _chosen(store, wish), window)
+    return ask(data, lambda store: _read(store, chosen), window) if chosen else []
+
+
+def recorded(data: Path, ids: Collection[str], since_us: int) -> dict[str, Record]:
+    """Those of them that are in the store, with answer and cost only: a pass that was killed has left them."""
+    if not ids:
+        return {}
+    places = ", ".join("?" * len(ids))
+    rows = ask(
+        data,
+        lambda store: store.execute(
+            f"select id, epoch_us(time), response, cost_usd from exchanges where id in ({places})", [*ids]
+        ).fetchall(),
+        Window(since_us=since_us),
+    )
+    return {
+        identity: Record(id=identity, time_us=time_us, response=response, cost_usd=cost)
+        for identity, time_us, response, cost in rows
+    }
+
+
+def is_drawn(exchange: str, share: float) -> bool:
+    """Whether an exchange is among so many per cent: always the same ones, and with a greater share more of them."""
+    place = int.from_bytes(hashlib.sha256(f"audit\n{exchange}".encode()).digest()[:8], "big") / 2**64
+    return place * 100 < share
+
+
+def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
+    condition = f"({_OF_STUDENT} or {_INVALID})" if wish.alone else _OF_STUDENT
+    cursor = store.execute(
+        f"select id from exchanges where workload = ? and time >= make_timestamptz(?) and {condition} "
+        "and endpoint = '/chat/completions' and request is not null and response is not null order by time, id",
+        [wish.workload, wish.since_us, wish.adapter],
+    )
+    chosen: list[str] = []
+    while len(chosen) < wish.most and (rows := cursor.fetchmany(10_000)):
+        chosen += [identity for (identity,) in rows if identity not in wish.known and is_drawn(identity, wish.share)]
+    return chosen[: wish.most]
+
+
+def _read(store: duckdb.DuckDBPyConnection, chosen: list[str]) -> list[Sampled]:
+    places = ", ".join("?" * len(chosen))
+    rows = store.execute(
+        f"select {', '.join(_COLUMNS)} from exchanges where id in ({places}) order by time, id", chosen
+    ).fetchall()
+    return [_sampled(*row) for row in rows]
+
+
+def _sampled(
+    identity: str, time_us: int, request: str, response: str, fingerprint: str | None, conversation: str | None,
+    tags: Any, reason: str, target: str,
+) -> Sampled:  # fmt: skip
+    return Sampled(
+        identity, time_us, request, response, fingerprint, conversation, dict(tags or {}), failed=target == "teacher"
+    )

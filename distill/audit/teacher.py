@@ -1,0 +1,140 @@
+"""The teacher, asked in the background what a student has answered; what it says becomes an exchange of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import httpx
+import openai
+
+from distill.audit.sample import Sampled
+from distill.openai_client import client_of
+from nightschool.config import Config
+from nightschool.errors import NightschoolError
+from nightschool.record import Price, Record, id_text, new_id
+from nightschool.store import wal
+from nightschool.store.exchange import to_record
+from nightschool.wire import json_text
+
+REASON = "audit"
+_AT_ONCE = 4
+_TRIES = 3
+_TIMEOUT_S = 120.0
+_OF_STREAMS = ("stream", "stream_options")
+
+
+class TeacherUnavailable(NightschoolError):
+    """Nobody can be asked beside the students."""
+
+
+class Asked(NamedTuple):
+    """What came of it: a record, or why there is none."""
+
+    record: Record | None
+    problem: str | None
+
+
+class Teacher:
+    """The upstream of one workload. Use it in one event loop, as a context."""
+
+    def __init__(self, config: Config, workload: str) -> None:
+        self._workload = workload
+        self._name = config.workloads[workload].teacher or config.default_upstream
+        self._who = f"the teacher of {workload}, upstream {self._name!r},"
+        self._prices: Mapping[str, Price] = {
+            model: Price(price.input, price.output, price.cached_input) for model, price in config.prices.items()
+        }
+        self._client = client_of(config.upstreams[self._name], timeout_s=_TIMEOUT_S, max_retries=_TRIES - 1)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._client.close()
+
+    async def ask_all(self, sampled: Sequence[Sampled]) -> list[Asked]:
+        """In their order. Raises TeacherUnavailable where it refuses for good: then none of the answers is kept."""
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def in_turn(each: Sampled) -> Asked:
+            async with turn:
+                return await self._ask(each)
+
+        return list(await asyncio.gather(*(in_turn(each) for each in sampled)))
+
+    async def _ask(self, sampled: Sampled) -> Asked:
+        try:
+            body = json_text.decode(sampled.request.encode())
+        except ValueError as error:
+            return Asked(None, f"no_request: {error}")
+        body = {name: value for name, value in body.items() if name not in _OF_STREAMS}
+        begin = asyncio.get_running_loop().time()
+        try:
+            response = await self._client.post("/chat/completions", body=body, cast_to=httpx.Response)
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise TeacherUnavailable(
+                f"{self._who} cannot be asked: status {error.status_code}",
+                remedy=f"give upstreams.{self._name} an api_key of its own, or set promote: {{audit: 0}}",
+            ) from error
+        except openai.APIStatusError as error:
+            if error.status_code == 429 or error.status_code >= 500:
+                raise TeacherUnavailable(
+                    f"{self._who} answers with status {error.status_code}",
+                    remedy="the audit goes on when it is well",
+                ) from error
+            return Asked(None, f"refused: status {error.status_code}")
+        except openai.APIError as error:
+            raise TeacherUnavailable(
+                f"{self._who} gives no answer: {error}",
+                remedy="the audit goes on when it is well",
+            ) from error
+        latency_us = int((asyncio.get_running_loop().time() - begin) * 1e6)
+        return Asked(self._record(sampled, json_text.encode(body), response, latency_us), None)
+
+    def _record(self, sampled: Sampled, body: bytes, response: httpx.Response, latency_us: int) -> Record:
+        """Its id is made of the student's exchange: asked again after a kill, it is the same exchange."""
+        time_us, identity = sampled.time_us, _identity(sampled)
+        request = wal.Request(
+            id=identity,
+            time_us=time_us,
+            endpoint="/chat/completions",
+            content_type="application/json",
+            workload=self._workload,
+            conversation=sampled.conversation,
+            reason=REASON,
+            upstream=self._name,
+            tags=sampled.tags,
+            fingerprint=sampled.fingerprint,
+        )
+        end = wal.End(
+            id=identity,
+            status=response.status_code,
+            content_type=response.headers.get("content-type", ""),
+            upstream_request_id=response.headers.get("x-request-id"),
+            latency_us=latency_us,
+        )
+        return to_record(request, body, end, response.content, self._prices)
+
+
+def audit_id(sampled: Sampled) -> str:
+    """Of the exchange in which the teacher is asked what this student was asked."""
+    return id_text(_identity(sampled))
+
+
+def _identity(sampled: Sampled) -> bytes:
+    return new_id(sampled.time_us, hashlib.sha256(f"{REASON}\n{sampled.id}".encode()).digest()[:10])
+
+
+def message_of(response: str | None) -> dict[str, Any] | None:
+    """The assistant's message in a chat completion; None where there is none."""
+    try:
+        message = json_text.decode((response or "").encode())["choices"][0]["message"]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return None
+    return message if isinstance(message, dict) else None

@@ -1,0 +1,65 @@
+"""What the audits of a student say: an alarm, the next share of the ramp, or to go on watching. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from distill.audit.alarm import alarm_evidence
+from distill.audit.audited import Audited
+from nightschool.config import Promote
+from nightschool.registry.routing import Placed
+
+Advice = Literal["withdraw", "widen", "watch"]
+
+
+class Verdict(NamedTuple):
+    """About one adapter."""
+
+    advice: Advice
+    why: str
+    audits: int
+    """With an agreement, since it began to answer."""
+    agreement: float | None
+    """Mean of these."""
+    bar: float | None
+    """Lowest mean agreement that is tolerated; None where nobody has measured what it is to be held to."""
+    evidence: float
+    """Against it; the threshold is ``promote.false_alarm_audits``."""
+
+
+def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climbs: bool) -> Verdict:
+    """``audited``: since it began to answer, the oldest first. ``climbs``: it is on the ramp, and may go on."""
+    agreements = [each.agreement for each in audited if each.agreement is not None]
+    mean = math.fsum(agreements) / len(agreements) if agreements else None
+    if placed.agreement is None:
+        why = "nobody has measured what it is to be held to; evaluate it, and let the gate judge it"
+        return Verdict("watch", why, len(agreements), mean, None, 0.0)
+    bar = placed.agreement - promote.margin
+    evidence = alarm_evidence(agreements, bar)
+    threshold = float(promote.false_alarm_audits)
+
+    def verdict(advice: Advice, why: str) -> Verdict:
+        return Verdict(advice, why, len(agreements), mean, bar, evidence)
+
+    if evidence >= threshold:
+        return verdict(
+            "withdraw",
+            f"agreement {mean:.3f} in {len(agreements):,} audited answers, {bar:.3f} is tolerated: "
+            f"evidence {evidence:.3g} of {threshold:,.0f}",
+        )
+    if not climbs:
+        return verdict("watch", "it does as well as is asked for, as far as is known")
+    step = [each.agreement for each in audited if each.agreement is not None and each.time >= placed.since]
+    if len(step) < promote.step_audits:
+        return verdict("watch", f"{len(step):,} of {promote.step_audits:,} answers audited at {placed.share:g} %")
+    at_step = math.fsum(step) / len(step)
+    if at_step < bar or evidence > math.sqrt(threshold):
+        return verdict(
+            "watch", f"agreement {at_step:.3f} at {placed.share:g} % is not enough to go on; {bar:.3f} would be"
+        )
+    return verdict(
+        "widen",
+        f"agreement {at_step:.3f} in {len(step):,} audited answers at {placed.share:g} %, {bar:.3f} is asked for",
+    )

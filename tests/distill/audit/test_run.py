@@ -1,0 +1,289 @@
+"""Students are compared with their teacher, go up while they do well, and are withdrawn when they do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.audit.audited import audited_of, file_of
+from distill.audit.run import Watched, audit
+from distill.audit.teacher import TeacherUnavailable
+from nightschool.config import Config
+from nightschool.registry.change import change_students, read_history
+from nightschool.registry.routing import Candidate, Placed, Students, read_routing
+from nightschool.registry.steps import force, hold, roll_back
+from tests.distill.audit.teacher import Json, Teacher, running_teacher
+from tests.distill.dataset.traffic import FEW, asked, built, file, rows, says, user
+from tests.distill.evaluate.school import label_of, number_in
+
+GOOD, OTHER = "w--aaaaaaaaaaaa", "w--bbbbbbbbbbbb"
+BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def knows_all(body: Json) -> Json:
+    return says(label_of(number_in(body["messages"][-1]["content"])))
+
+
+@pytest.fixture
+def teacher() -> Iterator[Teacher]:
+    with running_teacher(knows_all) as teacher:
+        yield teacher
+
+
+class Town:
+    """A workload, its students, and the mail that they sort."""
+
+    def __init__(self, folder: Path, teacher: Teacher) -> None:
+        self.data, self.teacher, self.sent = folder, teacher, 0
+
+    def config(self, **promote: Any) -> Config:
+        rules = {"step_audits": 10, "ramp": [5, 25, 100], "margin": 0.1, **promote}
+        return Config.model_validate(
+            {
+                "data": self.data,
+                "upstreams": {"main": {"base_url": self.teacher.url, "api_key": "sk-own"}},
+                "prices": {"m": {"input": 10, "output": 40}},
+                "workloads": {"w": {"when": {"path": "*"}, "promote": rules, "evaluate": {"scorer": "label"}}},
+            }
+        )
+
+    def canary(self, adapter: str = GOOD, *, share: float = 5.0, agreement: float | None = 0.95) -> None:
+        placed = Placed(adapter=adapter, share=share, fingerprints=("f",), agreement=agreement, since=BEGIN.isoformat())
+        self.change(lambda before: Students(canary=placed, live=before.live), now=BEGIN)
+
+    def change(self, step: Any, *, now: datetime | None = None) -> None:
+        change_students(self.data, "w", step, author="test", action="test", reason="test", now=now)
+
+    def mail(self, count: int, adapter: str | None = GOOD, *, wrong: int = 0, **told: Any) -> None:
+        """Sorted by a student, from now on a second apart; the last ones wrongly."""
+        records = []
+        for number in range(self.sent, self.sent + count):
+            answer = label_of(number + (number >= self.sent + count - wrong))
+            columns = {"target": "student", "adapter": adapter, "reason": "canary", **told}
+            time_us = int((datetime.now(UTC) + timedelta(seconds=number)).timestamp() * 1e6)
+            records.append(
+                asked(number, user(f"please sort mail {number}"), answer=says(answer), time_us=time_us, **columns)
+            )
+        self.sent += count
+        file(self.data, records)
+
+    def audit(self, **promote: Any) -> Watched:
+        (watched,) = audit(self.config(**promote), "w")
+        return watched
+
+    @property
+    def students(self) -> Students:
+        return read_routing(self.data).students_of("w")
+
+
+@pytest.fixture
+def town(tmp_path: Path, teacher: Teacher) -> Town:
+    return Town(tmp_path, teacher)
+
+
+def test_a_good_canary_goes_up_share_by_share_until_it_is_live(town: Town) -> None:
+    town.canary()
+    shares = []
+    for _ in range(3):
+        town.mail(12)
+        watched = town.audit()
+        shares.append([each.share for each in town.students.answering()])
+
+    assert shares == [[25.0], [100.0], [100.0]]
+    assert town.students.stage == "live"
+    assert watched.verdict.agreement == 1.0
+    reasons = [change.reason for change in read_history(town.data, "w") if change.action == "ramp"]
+    assert reasons[0] == "agreement 1.000 in 10 audited answers at 5 %, 0.850 is asked for"
+
+
+def test_with_fewer_answers_than_a_step_needs_it_stays_and_says_how_many_are_missing(town: Town) -> None:
+    town.canary()
+    town.mail(4)
+
+    watched = town.audit()
+
+    assert (watched.new, watched.done) == (4, None)
+    assert watched.verdict.why == "4 of 10 answers audited at 5 %"
+
+
+def test_no_answer_is_asked_about_twice_and_after_a_step_only_a_few_per_cent_are(town: Town) -> None:
+    town.canary()
+    town.mail(40)
+    for _ in range(3):
+        town.audit(ramp=[5, 100], audit=0.001)
+
+    questions = [body["messages"][-1]["content"] for body in town.teacher.asked]
+    assert len(questions) == len(set(questions)) == 10
+    assert {"stream", "stream_options"}.isdisjoint(town.teacher.asked[0])
+    assert set(town.teacher.keys) == {"Bearer sk-own"}
+
+
+def test_the_teachers_answer_is_an_exchange_that_later_students_learn_from(town: Town) -> None:
+    town.canary()
+    town.mail(10)
+    town.audit()
+
+    found = rows(
+        town.data, "select target, reason, workload, model_served, cost_usd from exchanges where reason='audit'"
+    )
+    assert found == [("teacher", "audit", "w", "m", pytest.approx(0.014))] * 10
+    assert built(town.data, FEW).sides["train"].answers > 0
+    assert sum(each.cost_usd or 0 for each in audited_of(town.data, "w", GOOD)) == pytest.approx(0.14)
+
+
+def test_a_bad_student_is_withdrawn_with_the_evidence_even_if_held(town: Town) -> None:
+    town.canary()
+    town.change(hold)
+    town.mail(30, wrong=30)
+    for _ in range(4):
+        found = audit(town.config(), "w")
+
+    assert found == []
+    assert (town.students.answering(), town.students.withdrawn) == ((), (GOOD,))
+    last = read_history(town.data, "w")[-1]
+    assert (last.author, last.action) == ("job:audit", "rollback")
+    assert "0.850 is tolerated: evidence" in last.reason
+
+
+def test_a_live_student_that_turns_bad_gives_way_to_the_one_before(town: Town) -> None:
+    before = Placed(adapter=OTHER, share=100, fingerprints=("f",), agreement=0.9, since=BEGIN.isoformat())
+    live = Placed(adapter=GOOD, share=100, fingerprints=("f",), agreement=0.95, since=BEGIN.isoformat())
+    town.change(lambda students: Students(live=live, previous=before), now=BEGIN)
+    town.mail(20, reason="live")
+    town.audit(audit=100)
+    assert town.students.live == live
+    town.mail(30, reason="live", wrong=30)
+
+    town.audit(audit=100)
+
+    assert [each.adapter for each in town.students.answering()] == [OTHER]
+
+
+def test_on_harm_notify_holds_and_tells_once(town: Town) -> None:
+    town.canary()
+    town.mail(40, wrong=40)
+    for _ in range(5):
+        watched = town.audit(on_harm="notify", step_audits=40)
+
+    assert [each.adapter for each in town.students.answering()] == [GOOD]
+    assert town.students.held
+    assert [change.action for change in read_history(town.data, "w")].count("alarm") == 1
+    assert watched.verdict.advice == "withdraw"
+
+
+def test_what_a_student_failed_at_counts_as_nothing_and_costs_nothing(town: Town) -> None:
+    town.canary()
+    town.mail(30, target="teacher", reason="fallback_invalid", adapter=None)
+    for _ in range(4):
+        audit(town.config(), "w")
+
+    assert town.students.withdrawn == (GOOD,)
+    assert town.teacher.asked == []
+
+
+@pytest.mark.parametrize("promote", [{"mode": "manual"}, {"audit": 0}])
+def test_by_hand_or_without_an_audit_no_share_is_widened(town: Town, promote: dict[str, Any]) -> None:
+    town.canary()
+    town.mail(30)
+
+    for _ in range(3):
+        town.audit(**promote)
+
+    assert [each.share for each in town.students.answering()] == [5.0]
+    assert (len(town.teacher.asked) > 0) == ("mode" in promote)
+
+
+def test_without_a_measured_agreement_there_is_no_alarm_and_no_step_and_it_says_what_to_do(town: Town) -> None:
+    town.canary(agreement=None)
+    town.mail(30, wrong=30)
+
+    watched = town.audit()
+
+    assert watched.done is None
+    assert "evaluate it, and let the gate judge it" in watched.verdict.why
+
+
+def test_a_forced_student_is_held_to_the_agreement_of_the_one_whose_place_it_takes(town: Town) -> None:
+    town.canary()
+    town.change(lambda before: force(before, OTHER, share=100, fingerprints=("f",), now=BEGIN.isoformat()))
+    town.mail(40, OTHER, wrong=40, reason="live")
+    for _ in range(2):
+        audit(town.config(audit=100), "w")
+
+    assert OTHER in town.students.withdrawn
+
+
+def test_a_student_that_comes_again_is_not_judged_by_what_it_did_before(town: Town) -> None:
+    town.canary()
+    town.mail(30, wrong=30)
+    for _ in range(4):
+        audit(town.config(), "w")
+    assert town.students.withdrawn == (GOOD,)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    town.change(lambda before: force(before, GOOD, share=100, fingerprints=("f",), now=later.isoformat()), now=later)
+
+    watched = town.audit()
+
+    assert (watched.verdict.audits, watched.done) == (0, None)
+
+
+def test_a_qualified_candidate_that_a_killed_night_has_left_begins_its_ramp(town: Town) -> None:
+    candidate = Candidate(adapter=GOOD, qualified=True, fingerprints=("f",), agreement=0.9)
+    town.change(lambda before: Students(candidate=candidate))
+
+    town.audit(mode="manual") if town.students.answering() else audit(town.config(mode="manual"), "w")
+    assert town.students.answering() == ()
+    town.audit()
+
+    assert [(each.adapter, each.share) for each in town.students.answering()] == [(GOOD, 5.0)]
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "api_key of its own"), (500, "goes on when it is well")])
+def test_a_teacher_that_cannot_be_asked_is_told_and_nothing_is_lost(town: Town, status: int, words: str) -> None:
+    town.canary()
+    town.mail(12)
+    town.teacher.status = status
+    with pytest.raises(TeacherUnavailable, match=words):
+        town.audit()
+    town.teacher.status = 200
+
+    assert town.audit().done is not None
+
+
+def test_killed_between_the_record_and_the_note_it_asks_and_records_nothing_twice(town: Town) -> None:
+    town.canary()
+    town.mail(10)
+    town.audit()
+    note = file_of(town.data, "w", GOOD)
+    lines = note.read_bytes().splitlines(keepends=True)
+    note.write_bytes(b"".join(lines[:4]) + lines[4][:20])
+
+    town.change(lambda before: roll_back(before, now=BEGIN.isoformat()))
+    town.canary()
+    town.audit()
+
+    assert len(town.teacher.asked) == 10
+    assert rows(town.data, "select count(*), count(distinct id) from exchanges where reason = 'audit'") == [(10, 10)]
+    assert len(audited_of(town.data, "w", GOOD)) == 10
+
+
+def test_who_was_asked_for_by_name_is_no_fair_sample(town: Town) -> None:
+    town.canary()
+    town.mail(20, reason="asked")
+
+    assert town.audit().new == 0
+
+
+def test_the_note_says_what_was_measured(town: Town) -> None:
+    town.canary()
+    town.mail(2, wrong=1)
+    town.audit()
+
+    told = [json.loads(line) for line in file_of(town.data, "w", GOOD).read_text().splitlines()]
+    assert [each["agreement"] for each in told] == [1.0, 0.0]
+    assert all(each["teacher"] and each["exchange"] and each["cost_usd"] for each in told)
