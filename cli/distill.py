@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import ConfigOption, JsonOption
+from cli.scheduler import PROGRAM
 from cli.train import NoBaseModel
 
 if TYPE_CHECKING:
     from distill.night.report import Report
-
-MAIN = "from cli.main import main; main()"
 
 
 def distill(
@@ -68,7 +67,7 @@ def _trainer(file: Path, workload: str) -> Callable[[str], str]:
     from nightschool.child import output_of
 
     def train(dataset: str) -> str:
-        command = [sys.executable, "-P", "-c", MAIN, "train", workload, "--dataset", dataset, "--json"]
+        command = [*PROGRAM, "train", workload, "--dataset", dataset, "--json"]
         told = msgspec.json.decode(output_of("training", [*command, "--config", file.absolute()]))
         return str(told["adapter"])
 

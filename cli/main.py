@@ -23,10 +23,12 @@ from cli.labels import labels_app
 from cli.logs import logs_app
 from cli.proxy import proxy
 from cli.routes import routes
+from cli.scheduler import scheduler
 from cli.serve import serve
 from cli.sql import sql
 from cli.status import status
 from cli.train import train
+from cli.up import up
 from cli.workloads import workloads
 from cli.worth import worth
 from nightschool.errors import NightschoolError
@@ -51,7 +53,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (init, check, schema, doctor, proxy, serve):
+    for command in (init, check, schema, doctor, up, proxy, serve, scheduler):
         app.command()(command)
     app.add_typer(logs_app, name="logs")
     app.add_typer(labels_app, name="labels")

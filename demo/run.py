@@ -100,8 +100,14 @@ def only_demo() -> Iterator[None]:
 @contextlib.contextmanager
 def running_proxy() -> Iterator[str]:
     """Start ``nightschool proxy`` and yield the address that it says it listens on."""
-    log = FOLDER / "proxy.log"
-    command: list[str | Path] = [NIGHTSCHOOL, "proxy", "--config", CONFIG]
+    with proxy_in(CONFIG, FOLDER / "proxy.log") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def proxy_in(config: Path, log: Path) -> Iterator[str]:
+    """The same with any configuration."""
+    command: list[str | Path] = [NIGHTSCHOOL, "proxy", "--config", config]
     with child_process(command, log=log, env=environment(), cwd=ROOT, patience_s=60) as process:
         deadline = time.monotonic() + PROXY_START_LIMIT_S
         while time.monotonic() < deadline and process.poll() is None:
@@ -112,7 +118,7 @@ def running_proxy() -> Iterator[str]:
             time.sleep(0.1)
         raise NightschoolError(
             f"the proxy did not start; the end of {log}:\n{last_lines(log)}",
-            remedy=f"nightschool check --config {CONFIG}",
+            remedy=f"nightschool check --config {config}",
         )
 
 

@@ -58,6 +58,16 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def lines(self) -> IO[bytes] | None:
+        """What it prints, where ``output`` is a pipe."""
+        return None if self._process is None else self._process.stdout
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code."""
+        assert self._process is not None
+        return self._process.wait()
+
+    @property
     def age_s(self) -> float:
         """Of the one that runs."""
         return time.monotonic() - self._started_at
@@ -70,7 +80,7 @@ class Child:
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
-            stderr=self._output,
+            stderr=subprocess.STDOUT if self._output == subprocess.PIPE else self._output,
             start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )

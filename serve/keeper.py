@@ -6,11 +6,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
 from nightschool.child import Child
-from nightschool.engine.replica import ReplicaError
+from nightschool.engine.replica import Replica, ReplicaError
 from nightschool.registry.replicas import ReplicaState
 from serve.reconcile import Reconciler
 
@@ -64,20 +65,23 @@ class Keeper:
     async def _lie_down(self) -> None:
         replica = self._reconciler.replica
         self._tell(replace(self.state, paused=True))
-        deadline = time.monotonic() + _FINISH_WITHIN_S
-        try:
-            await asyncio.sleep(2 * LOOK_EVERY_S)  # until every proxy knows
-            while await replica.running() and time.monotonic() < deadline:
-                await asyncio.sleep(LOOK_EVERY_S)
-            if self._child is not None:
-                await asyncio.to_thread(self._child.stop, _ENGINE_ENDS_WITHIN_S)
-            elif not await replica.sleep():
-                log.warning("replica_cannot_sleep url=%s: start vLLM with --enable-sleep-mode", replica.url)
-        except ReplicaError as error:
-            log.warning("replica_not_paused url=%s %s", replica.url, error)
+        if self.state.ready:
+            await self._finish(replica)
+        if self._child is not None:
+            await asyncio.to_thread(self._child.stop, _ENGINE_ENDS_WITHIN_S)
+        else:
+            await _put_to_sleep(replica)
         self._reconciler.forget()
         self._rests = True
         self._tell(replace(self.state, ready=False, why="it rests while a student is trained"))
+
+    async def _finish(self, replica: Replica) -> None:
+        """Until proxies send nothing any more, and what is under way has ended."""
+        deadline = time.monotonic() + _FINISH_WITHIN_S
+        await asyncio.sleep(2 * LOOK_EVERY_S)
+        with suppress(ReplicaError):
+            while await replica.running() and time.monotonic() < deadline:
+                await asyncio.sleep(LOOK_EVERY_S)
 
     async def _get_up(self) -> None:
         replica = self._reconciler.replica
@@ -99,3 +103,11 @@ class Keeper:
         for name, fault in state.faults.items():
             if before.faults.get(name) != fault:
                 log.error("adapter_not_loaded url=%s adapter=%s %s", state.url, name, fault)
+
+
+async def _put_to_sleep(replica: Replica) -> None:
+    try:
+        if not await replica.sleep():
+            log.warning("replica_cannot_sleep url=%s: start vLLM with --enable-sleep-mode", replica.url)
+    except ReplicaError as error:
+        log.warning("replica_not_paused url=%s %s", replica.url, error)

@@ -53,4 +53,4 @@ def _all_rest(data: Path) -> bool:
     if not states.time:
         return True
     age = datetime.now(UTC) - datetime.fromisoformat(states.time)
-    return age > 4 * WRITTEN_EVERY or not any(each.ready for each in states.replicas)
+    return age > 4 * WRITTEN_EVERY or all(each.paused and not each.ready for each in states.replicas)

@@ -1,0 +1,93 @@
+"""`nightschool up`: everything on one machine, under one Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.options import ConfigOption
+from cli.scheduler import PROGRAM
+
+if TYPE_CHECKING:
+    from nightschool.child import Child
+    from nightschool.config import Config
+
+_POLL_S = 0.1
+_YOUNG_S = 30.0
+_PATIENCE_S = {"scheduler": 30.0, "serve": 60.0}
+
+
+def up(config: ConfigOption = None) -> None:
+    """Run proxy, serve and scheduler, start again what dies, and end all of them with one Ctrl-C.
+
+    `serve` runs where a replica or an engine is configured. The proxy ends last, so that running requests end first.
+
+    Example: nightschool up
+    """
+    from nightschool.config import find_config, load_config
+    from nightschool.logs import configure_logging
+
+    file = find_config(config, os.environ).resolve()
+    loaded = load_config(file, os.environ)
+    configure_logging()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda signum, frame: stop.set())
+    children = {name: _child(name, file) for name in _names(loaded)}
+    patience_s = {**_PATIENCE_S, "proxy": loaded.drain_s + 20}
+    try:
+        failed = _keep_alive(children, stop)
+    finally:
+        for name in reversed(children):
+            children[name].stop(patience_s[name])
+    raise typer.Exit(1 if failed else 0)
+
+
+def _names(config: Config) -> list[str]:
+    return ["proxy", *(["serve"] if config.student.servers else []), "scheduler"]
+
+
+def _child(name: str, file: Path) -> Child:
+    from nightschool.child import Child
+
+    return Child(name, [*PROGRAM, name, "--config", file], output=subprocess.PIPE)
+
+
+def _keep_alive(children: dict[str, Child], stop: threading.Event) -> bool:
+    """Until told to stop; true where the proxy could not even start: then its own message says why."""
+    for child in children.values():
+        child.start()
+        _show(child)
+    begin, listens = time.monotonic(), False
+    proxy = children["proxy"]
+    while not stop.is_set():
+        listens = listens or time.monotonic() - begin > _YOUNG_S
+        if not listens and proxy.exit_code() is not None:
+            return True
+        for child in children.values():
+            if child.keep_alive():
+                _show(child)
+        stop.wait(_POLL_S)
+    return False
+
+
+def _show(child: Child) -> None:
+    """Its lines among ours, with its name before them."""
+    lines = child.lines
+    assert lines is not None
+
+    def show() -> None:
+        with lines:
+            for line in lines:
+                sys.stdout.write(f"{child.name:<9} | {line.decode(errors='replace')}")
+                sys.stdout.flush()
+
+    threading.Thread(target=show, daemon=True).start()

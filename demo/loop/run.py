@@ -1,0 +1,110 @@
+"""``make demo`` and ``make demo-quick``.
+
+Whatever is interrupted goes on where it was; whatever was started is ended, however it is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo.child import child_process
+from demo.engine import MODEL_FOLDER, ROOT, why_missing
+from demo.loop.config import write_config
+from demo.loop.place import Place, place_named
+from demo.loop.report import write_report
+from demo.loop.scale import FULL, Scale
+from demo.loop.screen import say, title
+from demo.loop.stages import NIGHTSCHOOL, DemoError, Stages, environment
+from demo.loop.texts import write_texts
+from demo.redaction.teacher import Noise, scripted_teacher
+from demo.run import only_demo, proxy_in
+from nightschool.errors import NightschoolError
+
+NOISE = Noise(wrong_types=0.2, dropped=0.1)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = _parse()
+    try:
+        with only_demo():
+            _demo(FULL, arguments.data, again=arguments.again)
+    except KeyboardInterrupt:
+        print("\nstopped, and all that was started is ended; the same command goes on from here", file=sys.stderr)
+        return 130
+    except NightschoolError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _demo(scale: Scale, source: Path | None, *, again: bool) -> None:
+    if (missing := why_missing()) is not None:
+        raise DemoError(missing, remedy="make model")
+    place = place_named(scale.name if source is None else f"{scale.name}-{source.stem}")
+    if again:
+        shutil.rmtree(place.folder)
+        place.folder.mkdir()
+    begin = time.monotonic()
+    for note in scale.notes:
+        say(f"note: {note}")
+    texts, types = write_texts(place, scale, source)
+    with scripted_teacher(texts, types, NOISE) as teacher:
+        write_config(place, scale, teacher_url=teacher.base_url, base_model=MODEL_FOLDER)
+        with proxy_in(place.config, place.log("proxy")) as url:
+            stages = Stages(place, f"{url}/v1")
+            _tell(stages, place, scale)
+    title(f"done in {(time.monotonic() - begin) / 60:.0f} min; all that was started is ended, what it wrote stays")
+    say(f"open {place.report.relative_to(ROOT)} in a browser")
+    say(f'export PATH="$PWD/.venv/bin:$PATH" NIGHTSCHOOL_CONFIG={place.config.relative_to(ROOT)}')
+    say("nightschool routes redaction --history     # who answered when, and why")
+    say("nightschool logs list                      # every exchange")
+    say("nightschool dataset show redaction         # what it has learned from")
+
+
+def _tell(stages: Stages, place: Place, scale: Scale) -> None:
+    """The story. The engine is there from the night on."""
+    minutes = scale.minutes
+    if not stages.is_done("record"):
+        title(f"an app works, its teacher answers, and everything is recorded ({minutes['record']} min)")
+        stages.record()
+    with _serve(place) if not stages.is_done("harm") else contextlib.nullcontext():
+        if not stages.is_done("night"):
+            title(f"night: dataset, training, evaluation, gate ({minutes['night']} min)")
+            stages.night()
+        if not stages.is_done("ramp"):
+            title(f"the ramp: the same app, more and more answered by the student ({minutes['ramp']} min)")
+            stages.ramp()
+        if not stages.is_done("live"):
+            title(f"live: the same app, answered by the student ({minutes['live']} min)")
+            stages.live()
+        if not stages.is_done("harm"):
+            title(f"harm: a worse student is forced live, and the audit finds out ({minutes['harm']} min)")
+            stages.harm()
+    title("what came of it")
+    write_report(place, stages)
+
+
+@contextlib.contextmanager
+def _serve(place: Place) -> Iterator[None]:
+    command: list[str | Path] = [NIGHTSCHOOL, "serve", "--config", place.config]
+    with child_process(command, log=place.log("serve"), env=environment(), cwd=ROOT, patience_s=60):
+        yield
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo.loop.run", description=__doc__)
+    parser.add_argument("--data", type=Path, metavar="FILE", help="texts of presidio-research instead of made ones")
+    parser.add_argument("--again", action="store_true", help="forget what an earlier run has done")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

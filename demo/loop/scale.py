@@ -1,0 +1,56 @@
+"""How large a demo is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """``texts``: how many the app sends, by part of the story."""
+
+    name: str
+    texts: dict[str, int]
+    distill: dict[str, Any]
+    promote: dict[str, Any]
+    minutes: dict[str, str]
+    """What each stage takes on two cores, for the screen."""
+    notes: tuple[str, ...] = field(default=())
+    """What the demo does otherwise than a production set-up would, said on the screen."""
+
+
+FULL = Scale(
+    name="loop",
+    texts={"day": 900, "ramp": 28, "live": 24, "harmed": 16},
+    distill={
+        "min_examples": 100,
+        "test_share": 0.07,
+        "epochs": 1,
+        "learning_rate": 0.001,
+        "rank": 16,
+        "dropout": 0,
+        "batch_examples": 8,
+        "validations_per_epoch": 8,
+        "while_serving": "pause",
+    },
+    promote={
+        "criterion": "beat",
+        "min_rows": 40,
+        "nights": 1,
+        "ramp": [50, 100],
+        "teacher_share": 0,
+        "step_audits": 10,
+        "audit": 100,
+        "margin": 0.1,
+        "slices": {"min_rows": 1000},
+        "guards": {"cost_ratio": 1.0},
+    },
+    minutes={"record": "1", "night": "13", "ramp": "2", "live": "2", "harm": "3", "report": "0"},
+    notes=(
+        "the gate takes 40 test rows instead of 300, and the error budget of a month for one night",
+        "the ramp has two steps, and no conversation stays the teacher's; in production more do",
+        "every answer of a student is audited; in production 3 % are",
+        "the teacher is a script that knows the truth and is wrong at random, in three of ten pieces of data",
+    ),
+)

@@ -1,0 +1,66 @@
+"""Which nights are due: told by the last time of the crontab line that was served, so that no jump of a clock, and no
+restart, begins a night twice or loses one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from apscheduler.triggers.cron import CronTrigger
+
+from distill.night.report import nights_of
+from nightschool.config import Config
+from nightschool.store.durable import new_file
+
+FILE = "served.json"
+_INSTANT = timedelta(seconds=1)
+
+
+def schedules_of(config: Config) -> dict[str, str]:
+    """The crontab line of each workload that has one."""
+    return {
+        name: workload.distill.schedule
+        for name, workload in config.workloads.items()
+        if workload.distill.schedule is not None
+    }
+
+
+def due(schedule: str, served: datetime, now: datetime) -> bool:
+    """Whether a time of the crontab line has come since the one that was served last; several count once."""
+    following = CronTrigger.from_crontab(schedule).get_next_fire_time(None, served + _INSTANT)
+    return following is not None and following <= now
+
+
+def following(schedule: str, now: datetime) -> datetime | None:
+    """When it is due next, if nothing was missed."""
+    found: datetime | None = CronTrigger.from_crontab(schedule).get_next_fire_time(None, now)
+    return found
+
+
+def read_served(data: Path) -> dict[str, datetime]:
+    """Up to when the times of each workload were served; a file that cannot be read says nothing."""
+    try:
+        told = msgspec.json.decode((nights_of(data) / FILE).read_bytes(), type=dict[str, datetime])
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return {name: time if time.tzinfo else time.replace(tzinfo=UTC) for name, time in told.items()}
+
+
+def write_served(data: Path, served: Mapping[str, datetime]) -> None:
+    with new_file(nights_of(data) / FILE) as file:
+        file.write(msgspec.json.encode(dict(served)))
+
+
+def serve_due(
+    schedules: Mapping[str, str], served: Mapping[str, datetime], now: datetime
+) -> tuple[list[str], dict[str, datetime]]:
+    """Workloads whose night is due, and what is served then. A workload that is new begins to wait now.
+
+    A clock that was set back does not make a time come twice: what was served stays served.
+    """
+    begun = [name for name, schedule in schedules.items() if name in served and due(schedule, served[name], now)]
+    after = {name: max(served.get(name, now), now) for name in schedules if name not in served or name in begun}
+    kept = {name: time for name, time in served.items() if name in schedules}
+    return begun, {**kept, **after}
