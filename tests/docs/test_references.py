@@ -40,7 +40,11 @@ def test_every_column_is_documented_in_the_order_of_the_table() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_shipped_configuration_loads_without_a_warning(example: Path, tmp_path: Path) -> None:
-    assert warnings(loaded(example.read_text(), tmp_path)) == []
+    """But compose's, which listens for more than one machine, inside of a container."""
+    said = warnings(loaded(example.read_text(), tmp_path))
+
+    meant = "listen: ANYONE" if example.name == "compose-config.yaml" else "nothing"
+    assert [text for text in said if not text.startswith(meant)] == []
 
 
 @pytest.mark.parametrize(("document", "block"), SHOWN, ids=lambda value: getattr(value, "name", "block"))

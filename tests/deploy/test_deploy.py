@@ -1,0 +1,198 @@
+"""What is shipped for deployment fits this version, as far as it can be tried without an engine for containers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.main
+import yaml
+
+from cli.main import build_app
+from nightschool.config import Engine, load_config
+from nightschool.formats import LLAMA3
+from serve.engine import engine_command
+from tests.waiting import until
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+CONFIGS = sorted(DEPLOY.glob("*.yaml"))
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+IMAGES = sorted(DEPLOY.glob("Dockerfile*"))
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+ENV = {"OPENAI_API_KEY": "value"}
+
+
+def parses(words: list[str]) -> None:
+    """Whether `nightschool words…` is a command with these options."""
+    command: Any = typer.main.get_command(build_app())
+    name, *rest = words
+    inner = command.commands[name]
+    inner.make_context(name, list(rest), resilient_parsing=False)
+
+
+def test_there_is_something_to_check() -> None:
+    assert (len(CONFIGS) >= 6, len(UNITS), len(IMAGES)) == (True, 3, 3)
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda path: path.name)
+def test_every_configuration_is_in_the_readme(file: Path) -> None:
+    assert f"`{file.name}`" in (DEPLOY / "README.md").read_text()
+
+
+# systemd
+
+
+def lines_of(unit: Path, key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.+)$", unit.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_the_command_of_a_unit_is_one_of_ours(unit: Path) -> None:
+    (line,) = lines_of(unit, "ExecStart")
+    program, *words = shlex.split(line)
+
+    assert program.endswith("/bin/nightschool")
+    parses(words)
+    assert unit.stem == f"nightschool-{words[0]}"
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_a_unit_can_write_its_state_and_nothing_else_and_ends_in_time(unit: Path) -> None:
+    assert lines_of(unit, "ProtectSystem") == ["strict"]
+    assert lines_of(unit, "StateDirectory") == ["nightschool"]
+    assert lines_of(unit, "NoNewPrivileges") == ["yes"]
+    assert int(lines_of(unit, "TimeoutStopSec")[0]) >= 60
+
+
+def test_the_proxys_unit_runs_as_written(tmp_path: Path) -> None:
+    """With its program, configuration and state elsewhere."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "nightschool.yaml"
+    config.write_text(
+        (DEPLOY / "openai.yaml").read_text().replace("listen: 127.0.0.1:8080", f"listen: 127.0.0.1:{port}")
+    )
+    (line,) = lines_of(DEPLOY / "systemd" / "nightschool-proxy.service", "ExecStart")
+    line = line.replace("/opt/nightschool/bin/nightschool", str(Path(sys.executable).with_name("nightschool")))
+    line = line.replace("/etc/nightschool/nightschool.yaml", str(config))
+    process = subprocess.Popen(shlex.split(line), env={**os.environ, "PYTHONSAFEPATH": "1"}, cwd=tmp_path)
+    try:
+        until(lambda: healthy(port), what="a proxy that is well")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def healthy(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> None:
+    """But that the program is not installed there."""
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace("/opt/nightschool/bin/nightschool", sys.executable))
+
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True)
+
+    assert [line for line in done.stderr.splitlines() if unit.name in line] == []
+
+
+# images
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda path: path.name)
+def test_what_an_image_copies_is_there_and_what_it_runs_is_a_command(image: Path) -> None:
+    text = image.read_text()
+    sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    commands = re.findall(r"^CMD (\[.+\])$", text, re.MULTILINE)
+
+    assert sources
+    assert [source for source in sources if not list(ROOT.glob(source))] == []
+    for command in commands:
+        program, *words = yaml.safe_load(command)
+        assert program == "nightschool"
+        parses(words)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.train"])
+def test_an_image_holds_every_package_that_the_wheel_is_made_of(name: str) -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+
+    assert packages <= set(re.findall(r"^COPY (\w+) \w+$", (DEPLOY / name).read_text(), re.MULTILINE))
+
+
+# compose
+
+
+def test_services_use_only_what_there_is() -> None:
+    services, volumes = COMPOSE["services"], COMPOSE["volumes"]
+    images = {each.get("image") for each in services.values() if "build" in each}
+
+    for service in services.values():
+        build = service.get("build")
+        assert build is None or (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+        assert service["image"] in images
+        assert set(service.get("depends_on", ())) <= services.keys()
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert source in volumes or (DEPLOY / source).is_file()
+        assert (DEPLOY / f"{service['env_file']}.example").is_file()
+
+
+def test_the_data_folder_has_one_path_in_every_service_and_it_is_that_of_the_configuration() -> None:
+    paths = {
+        volume.split(":")[1]
+        for service in COMPOSE["services"].values()
+        for volume in service["volumes"]
+        if volume.startswith("data:")
+    }
+
+    assert paths == {str(load_config(DEPLOY / "compose-config.yaml", ENV).data)}
+
+
+@pytest.mark.parametrize("name", ["proxy", "serve", "scheduler"])
+def test_the_command_of_a_service_is_one_of_ours(name: str) -> None:
+    program, *words = COMPOSE["services"][name]["command"]
+
+    assert (program, words) == ("nightschool", [name])
+    parses(words)
+
+
+def test_vllm_gets_the_arguments_with_which_it_is_started_here() -> None:
+    config = load_config(DEPLOY / "compose-config.yaml", ENV)
+    ours = engine_command(Engine(python=Path(sys.executable)), config.student.base_model or "")[3:]
+    told = [word for argument in COMPOSE["services"]["vllm"]["command"] for word in argument.split("=", 1)]
+    for place in (ours, told):  # what differs by design: where it listens, and where the template lies
+        for option in ("--host", "--port", "--chat-template"):
+            del place[place.index(option) + 1]
+
+    assert [word for word in ours if word not in told] == []
+    template = re.search(r"--chat-template=/templates/(\S+)", " ".join(COMPOSE["services"]["vllm"]["command"]))
+    assert template is not None
+    assert template[1] == LLAMA3.template_path.name
+    assert config.student.servers == ("http://vllm:8000",)
+
+
+def test_an_image_without_torch_needs_none() -> None:
+    """Of the proxy: what it imports is in the plain requirements."""
+    code = "import sys, proxy.worker, proxy.recorder, serve.service; print('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
