@@ -8,7 +8,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-proxy test check bench-proxy bench-store bench-dataset bench-distill bench-gate clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-store bench-dataset bench-distill bench-gate clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -23,6 +23,9 @@ model: $(MODEL) ## the small model that the demo and the tests serve
 
 demo: install model ## the whole loop: an app, its teacher, a night, a student that takes over, harm, and the way back (20 minutes)
 	@$(VENV)/bin/python -m demo.loop.run
+
+demo-quick: install model ## the same with a tiny model: that everything works together (3 minutes)
+	@$(VENV)/bin/python -m demo.loop.run --quick --again
 
 demo-proxy: install model ## an unchanged app, the proxy, a real local model, and what was recorded (2 minutes)
 	@$(VENV)/bin/python -m demo.run

@@ -61,19 +61,29 @@ def _pass(config: Config, names: list[str]) -> tuple[list[Watched], bool]:
     failed = False
     for name in names:
         try:
-            watched += make(config, name)
+            found = make(config, name)
         except NightschoolError as error:
-            print(f"nightschool: {name}: {error}", file=sys.stderr)
+            _complain(name, str(error))
+            failed = True
+            continue
+        watched += found
+        for failure in dict.fromkeys(each.failure for each in found if each.failure is not None):
+            _complain(name, failure)
             failed = True
     return watched, failed
+
+
+def _complain(name: str, what: str) -> None:
+    print(f"nightschool: {name}: {what}", file=sys.stderr)
 
 
 def _print(each: Watched) -> None:
     verdict = each.verdict
     mean = "none" if verdict.agreement is None else f"{verdict.agreement:.3f}"
-    bar = (
-        "" if verdict.bar is None else f" ({verdict.bar:.3f} is tolerated, evidence against it {verdict.evidence:.3g})"
-    )
+    bar = ""
+    if verdict.bar is not None:
+        evidence = f"{verdict.evidence:.3g} of {verdict.threshold:,.0f}"
+        bar = f" ({verdict.bar:.3f} is tolerated, evidence against it {evidence})"
     print(
         f"{each.workload}  {each.adapter} at {each.share:g} %: {each.new} answers compared, {verdict.audits:,} in all, "
         f"agreement {mean}{bar}"

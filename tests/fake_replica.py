@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 
 from nightschool.formats import CHATML, render_prompt
 from tests.json_server import JsonHandler, serving
+from tests.proxy.student_replica import call_deltas, stream
 
 Json = dict[str, Any]
 Rule = Callable[[str, list[Json]], str | Json]
@@ -29,6 +31,7 @@ class FakeReplica:
 
     def __init__(self, rule: Rule = echo) -> None:
         self.rule = rule
+        self.base, self.root = BASE, ROOT
         self.url = ""
         self.lora = True
         self.tokenizes = True
@@ -40,6 +43,8 @@ class FakeReplica:
         self.finish_reason = "stop"
         self.adapters: dict[str, str] = {}
         self.loads: list[str] = []
+        self.tool_arguments: str | None = None
+        """Of a call of the first tool on offer, instead of words."""
         self.sleeps = True
         self.asleep = False
         self.chats: list[Json] = []
@@ -56,10 +61,10 @@ class FakeReplica:
     def get(self, path: str) -> tuple[int, Json]:
         if path == "/v1/models":
             time.sleep(self.models_delay_s)
-            base = {"id": BASE, "object": "model", "root": ROOT, "parent": None, "max_model_len": 2048}
-            loaded = [{"id": name, "root": path, "parent": BASE} for name, path in self.adapters.items()]
+            base = {"id": self.base, "object": "model", "root": self.root, "parent": None, "max_model_len": 2048}
+            loaded = [{"id": name, "root": path, "parent": self.base} for name, path in self.adapters.items()]
             return 200, {"object": "list", "data": [base, *loaded]}
-        return (200, {"version": "0.0.fake"}) if path == "/version" else (404, {"detail": "Not Found"})
+        return (200, {"version": "0.0.fake"}) if path in ("/version", "/health") else (404, {"detail": "Not Found"})
 
     def post(self, path: str, body: Json) -> tuple[int, Json]:
         if path == "/v1/load_lora_adapter":
@@ -110,11 +115,14 @@ class FakeReplica:
             self._now -= 1
         if fails:
             return 500, _error("engine dead")
-        if body["model"] not in {BASE, *self.adapters}:
+        if body["model"] not in {self.base, *self.adapters}:
             return 404, _error(f"The model `{body['model']}` does not exist.")
         if words := self.refuse(body):
             return 400, _error(words)
         said = self.rule(body["model"], body["messages"])
+        if self.tool_arguments is not None and body.get("tools"):
+            call = {"name": body["tools"][0]["function"]["name"], "arguments": self.tool_arguments}
+            said = {"content": None, "tool_calls": [{"id": "c", "type": "function", "function": call}]}
         message = {"role": "assistant", "content": said} if isinstance(said, str) else {"role": "assistant", **said}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         usage = {"prompt_tokens": 20, "completion_tokens": 5, "total_tokens": 25}
@@ -131,16 +139,37 @@ def _error(words: str) -> Json:
     return {"error": {"message": words, "type": "BadRequestError", "param": None, "code": 400}}
 
 
-@contextmanager
-def running_replica(replica: FakeReplica) -> Iterator[FakeReplica]:
-    """Serve on a free port until the block ends."""
+def handler_of(replica: FakeReplica) -> type[JsonHandler]:
+    """Answers for it; a chat that is asked for as a stream is told as vLLM streams it."""
 
     class Handler(JsonHandler):
         def do_GET(self) -> None:
             self.send(*replica.get(self.path))
 
         def do_POST(self) -> None:
-            self.send(*replica.post(self.path, self.body()))
+            body = self.body()
+            status, answer = replica.post(self.path, body)
+            if status == 200 and body and body.get("stream"):
+                self.send_events(_events(answer))
+            else:
+                self.send(status, answer)
 
-    with serving(Handler) as replica.url:
+    return Handler
+
+
+def _events(answer: Json) -> tuple[bytes, ...]:
+    message = answer["choices"][0]["message"]
+    calls = [each["function"] for each in message.get("tool_calls") or []]
+    deltas = [
+        delta for index, call in enumerate(calls) for delta in call_deltas(index, call["name"], call["arguments"])
+    ]
+    words = [{"content": piece} for piece in re.findall(r"\S+\s*", message.get("content") or "")]
+    finish = "tool_calls" if calls else answer["choices"][0]["finish_reason"]
+    return stream(*words, *deltas, finish_reason=finish)
+
+
+@contextmanager
+def running_replica(replica: FakeReplica) -> Iterator[FakeReplica]:
+    """Serve on a free port until the block ends."""
+    with serving(handler_of(replica)) as replica.url:
         yield replica

@@ -27,6 +27,17 @@ class JsonHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def send_events(self, events: Iterable[bytes]) -> None:
+        """Server-sent events, chunk by chunk."""
+        self.send_response(200)
+        for name, text in (("content-type", "text/event-stream"), ("transfer-encoding", "chunked")):
+            self.send_header(name, text)
+        self.end_headers()
+        for event in events:
+            data = b"data: %s\n\n" % event
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.write(b"0\r\n\r\n")
+
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""
 

@@ -19,7 +19,7 @@ from demo.engine import MODEL_FOLDER, ROOT, why_missing
 from demo.loop.config import write_config
 from demo.loop.place import Place, place_named
 from demo.loop.report import write_report
-from demo.loop.scale import FULL, Scale
+from demo.loop.scale import FULL, QUICK, Scale
 from demo.loop.screen import say, title
 from demo.loop.stages import NIGHTSCHOOL, DemoError, Stages, environment
 from demo.loop.texts import write_texts
@@ -35,7 +35,7 @@ def main() -> int:
     arguments = _parse()
     try:
         with only_demo():
-            _demo(FULL, arguments.data, again=arguments.again)
+            _demo(QUICK if arguments.quick else FULL, arguments.data, again=arguments.again)
     except KeyboardInterrupt:
         print("\nstopped, and all that was started is ended; the same command goes on from here", file=sys.stderr)
         return 130
@@ -57,7 +57,8 @@ def _demo(scale: Scale, source: Path | None, *, again: bool) -> None:
         say(f"note: {note}")
     texts, types = write_texts(place, scale, source)
     with scripted_teacher(texts, types, NOISE) as teacher:
-        write_config(place, scale, teacher_url=teacher.base_url, base_model=MODEL_FOLDER)
+        base_model = _tiny_model(place) if scale.tiny else MODEL_FOLDER
+        write_config(place, scale, teacher_url=teacher.base_url, base_model=base_model)
         with proxy_in(place.config, place.log("proxy")) as url:
             stages = Stages(place, f"{url}/v1")
             _tell(stages, place, scale)
@@ -92,6 +93,15 @@ def _tell(stages: Stages, place: Place, scale: Scale) -> None:
     write_report(place, stages)
 
 
+def _tiny_model(place: Place) -> Path:
+    folder = place.folder / "tiny"
+    if not (folder / "model.safetensors").exists():
+        from demo.tiny_model import make_tiny_model  # seconds to import
+
+        make_tiny_model(folder)
+    return folder
+
+
 @contextlib.contextmanager
 def _serve(place: Place) -> Iterator[None]:
     command: list[str | Path] = [NIGHTSCHOOL, "serve", "--config", place.config]
@@ -102,6 +112,7 @@ def _serve(place: Place) -> Iterator[None]:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo.loop.run", description=__doc__)
     parser.add_argument("--data", type=Path, metavar="FILE", help="texts of presidio-research instead of made ones")
+    parser.add_argument("--quick", action="store_true", help="a tiny model of random weights: 3 minutes")
     parser.add_argument("--again", action="store_true", help="forget what an earlier run has done")
     return parser.parse_args()
 

@@ -11,6 +11,8 @@ class Scale:
     """``texts``: how many the app sends, by part of the story."""
 
     name: str
+    tiny: bool = False
+    """A model of random weights, and texts in which there is nothing to be found."""
     texts: dict[str, int]
     distill: dict[str, Any]
     promote: dict[str, Any]
@@ -22,7 +24,7 @@ class Scale:
 
 FULL = Scale(
     name="loop",
-    texts={"day": 900, "ramp": 28, "live": 24, "harmed": 16},
+    texts={"day": 800, "ramp": 28, "live": 24, "harmed": 20},
     distill={
         "min_examples": 100,
         "test_share": 0.07,
@@ -52,5 +54,38 @@ FULL = Scale(
         "the ramp has two steps, and no conversation stays the teacher's; in production more do",
         "every answer of a student is audited; in production 3 % are",
         "the teacher is a script that knows the truth and is wrong at random, in three of ten pieces of data",
+    ),
+)
+
+QUICK = Scale(
+    name="quick",
+    tiny=True,
+    texts={"day": 160, "ramp": 14, "live": 8, "harmed": 14},
+    distill={
+        "min_examples": 50,
+        "test_share": 0.25,
+        "epochs": 8,
+        "learning_rate": 0.01,
+        "rank": 8,
+        "dropout": 0,
+        "batch_examples": 4,
+        "validations_per_epoch": 2,
+    },
+    promote={
+        "criterion": "parity",
+        "margin": 0.3,
+        "min_rows": 10,
+        "nights": 1,
+        "ramp": [50, 100],
+        "teacher_share": 0,
+        "step_audits": 3,
+        "audit": 100,
+        "slices": {"min_rows": 1000},
+        "guards": {"cost_ratio": None},
+    },
+    minutes=dict.fromkeys(("record", "night", "ramp", "live", "harm"), "1"),
+    notes=(
+        "the model has a hundred thousand random weights, and learns to say one thing: that a text holds no data",
+        "so this shows that all parts work together, and nothing about what can be learned: `make demo` does",
     ),
 )

@@ -90,7 +90,7 @@ class Stages:
         good = str(self.result("ramp")["adapter"])
         worse = harmed(self._place.data, WORKLOAD, good)
         if live.adapter == good and worse not in self.students.withdrawn:
-            say(f"{worse} is {good} with noise in its weights")
+            say(f"{worse} is {good} without what its feed-forward layers have learned")
             self._run("promote", WORKLOAD, "--adapter", worse, "--force", "--reason", "harmed on purpose")
         if worse not in self.students.withdrawn:
             self._until_ready()

@@ -18,6 +18,8 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """The student's."""
     time: str
     """When it was asked, UTC."""
+    share: float | None = None
+    """Of the student's ramp, in per cent, when it was compared."""
     teacher: str | None = None
     """The teacher's exchange; null where the teacher need not be asked, the student having given no answer."""
     agreement: float | None = None

@@ -2,8 +2,8 @@
 
     who answers -> sample -> ask the teacher -> record -> score -> keep -> judge -> withdraw, widen, or nothing
 
-A pass takes seconds, and may be killed anywhere: what was asked is recorded before it is kept, what is kept is not
-asked again, and a judgement is made anew from all that is kept.
+A pass takes seconds, and may be killed anywhere: an answer is on the disk as soon as it is there, what is recorded is
+not asked again, and a judgement is made anew from all that is kept. A teacher that is unwell holds up no judgement.
 """
 
 from __future__ import annotations
@@ -11,28 +11,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
+from distill.audit.arrived import Arrived
 from distill.audit.audited import Audited, audited_of, keep
 from distill.audit.sample import SLACK_US, Sampled, Wish, recorded, sample
-from distill.audit.teacher import Asked, Teacher, audit_id, message_of
+from distill.audit.teacher import AT_ONCE, Asked, Teacher, audit_id, message_of
 from distill.audit.verdict import Verdict, judge
 from distill.dataset.snapshot import place_of
 from distill.evaluate.agreement import agreement_scorer
 from distill.evaluate.result import newest_manifest
 from distill.score.choose import choose
 from distill.score.scorer import Message, Question, Scorer
-from nightschool.config import Config
+from nightschool.config import Config, Promote
 from nightschool.errors import StoreBusy
-from nightschool.record import Record
 from nightschool.registry.change import Change, change_students, read_history
 from nightschool.registry.routing import Placed, Students, read_routing
 from nightschool.registry.steps import advance, hold, roll_back
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
-from nightschool.store.manifest import publish
-from nightschool.store.sealer import Sealer
 from nightschool.wire import json_text
 
 AUTHOR = "job:audit"
@@ -40,7 +39,7 @@ MOST_AT_ONCE = 32
 """Answers that one pass compares for one student."""
 
 
-class Watched(NamedTuple):
+class Watched(msgspec.Struct, frozen=True):
     """What a pass has found, and done, about one student."""
 
     workload: str
@@ -51,10 +50,15 @@ class Watched(NamedTuple):
     verdict: Verdict
     done: str | None
     """In words, where something was changed."""
+    failure: str | None = None
+    """What a person has to see to, and how."""
 
 
 def audit(config: Config, workload: str) -> list[Watched]:
-    """Every student of the workload that answers clients, the canary first; raises NightschoolError."""
+    """Every student of the workload that answers clients, the canary first; raises NightschoolError.
+
+    A teacher that cannot be asked is no error but a ``failure``: what is known about a student counts all the same.
+    """
     data = config.data
     place = data / "audits" / place_of(data, workload).name
     before = read_routing(data).students_of(workload)
@@ -67,22 +71,31 @@ def audit(config: Config, workload: str) -> list[Watched]:
         _begin_ramp(config, workload)
         students = read_routing(data).students_of(workload)
         history = read_history(data, workload)
-        return [_watch(config, workload, students, placed, history) for placed in students.answering()]
+        with Arrived(data, place) as arrived:
+            return [_watch(config, workload, students, placed, history, arrived) for placed in students.answering()]
 
 
-def _watch(config: Config, workload: str, students: Students, placed: Placed, history: Sequence[Change]) -> Watched:
+def _watch(
+    config: Config, workload: str, students: Students, placed: Placed, history: Sequence[Change], arrived: Arrived
+) -> Watched:
     promote = config.promote_of(workload)
     since = answering_since(history, placed)
     known = [each for each in audited_of(config.data, workload, placed.adapter) if each.time >= since]
     climbs = students.canary == placed and promote.mode == "automatic" and not students.held
     new: list[Audited] = []
+    failure = None
     if promote.audit:
         wish = _wish(workload, students, placed, known, since, promote.audit, promote.step_audits)
-        new = _compare(config, workload, sample(config.data, wish))
+        new, failure = _compare(config, workload, placed, sample(config.data, wish), arrived)
         keep(config.data, workload, placed.adapter, new)
     verdict = judge(placed, [*known, *new], promote, climbs=climbs)
     done = _follow(config, workload, placed, verdict)
-    return Watched(workload, placed.adapter, placed.share, len(new), verdict, done)
+    if failure is None and done is None and _is_untold(promote, placed, verdict, since, history):
+        failure = (
+            f"{placed.adapter} has become worse than is tolerated, and nothing is done about it, as "
+            f"promote.on_harm says\n  try: `nightschool rollback {workload}`"
+        )
+    return Watched(workload, placed.adapter, placed.share, len(new), verdict, done, failure)
 
 
 def answering_since(history: Sequence[Change], placed: Placed) -> str:
@@ -116,40 +129,45 @@ def _wish(
         alone=len(students.answering()) == 1,
         known=frozenset(each.exchange for each in known),
         share=100.0 if missing > 0 else audit_share,
-        most=min(missing, MOST_AT_ONCE) if missing > 0 else MOST_AT_ONCE,
+        # Several at least, so that one question that the teacher always fails at does not stand alone in the way.
+        most=min(max(missing, AT_ONCE), MOST_AT_ONCE) if missing > 0 else MOST_AT_ONCE,
     )
 
 
-def _compare(config: Config, workload: str, sampled: Sequence[Sampled]) -> list[Audited]:
-    """Ask the teacher about each, record what it says, and score the student's answers by it."""
-    if not sampled:
-        return []
+def _compare(
+    config: Config, workload: str, placed: Placed, sampled: Sequence[Sampled], arrived: Arrived
+) -> tuple[list[Audited], str | None]:
+    """Have the teacher asked about each, and score the student's answers by what it says; and why it said nothing.
+
+    Up to the first that is to be asked again: what a student failed at needs no teacher, and would count alone.
+    """
     answered = [each for each in sampled if not each.failed]
-    known = recorded(config.data, [audit_id(each) for each in answered], answered[0].time_us if answered else 0)
-    missing = [each for each in answered if audit_id(each) not in known]
-    found = dict(zip([each.id for each in missing], asyncio.run(_ask(config, workload, missing)), strict=True))
-    _record(config.data, [each.record for each in found.values() if each.record is not None])
-    asked = [found[each.id] if each.id in found else Asked(known[audit_id(each)], None) for each in answered]
-    scorer = _scorer(config, workload, asked)
-    answers = iter(asked)
-    return [_audited(each, None, scorer) if each.failed else _audited(each, next(answers), scorer) for each in sampled]
+    found = dict(zip([each.id for each in answered], _asked(config, workload, answered, arrived), strict=True))
+    scorer = _scorer(config, workload, list(found.values()))
+    audited: list[Audited] = []
+    for each in sampled:
+        asked = found.get(each.id)
+        if asked is not None and asked.failure is not None:
+            return audited, str(asked.failure)
+        audited.append(_audited(each, asked, placed.share, scorer))
+    return audited, None
 
 
-async def _ask(config: Config, workload: str, sampled: Sequence[Sampled]) -> list[Asked]:
+def _asked(config: Config, workload: str, sampled: Sequence[Sampled], arrived: Arrived) -> list[Asked]:
+    """What the teacher says to each; to those that a killed pass has asked, what it said then."""
     if not sampled:
         return []
+    known = recorded(config.data, [audit_id(each) for each in sampled], sampled[0].time_us)
+    missing = [each for each in sampled if audit_id(each) not in known]
+    found = asyncio.run(_ask(config, workload, missing, arrived)) if missing else []
+    arrived.file()
+    told = {each.id: asked for each, asked in zip(missing, found, strict=True)}
+    return [told[each.id] if each.id in told else Asked(known[audit_id(each)]) for each in sampled]
+
+
+async def _ask(config: Config, workload: str, sampled: Sequence[Sampled], arrived: Arrived) -> list[Asked]:
     async with Teacher(config, workload) as teacher:
-        return await teacher.ask_all(sampled)
-
-
-def _record(data: Path, records: Sequence[Record]) -> None:
-    if not records:
-        return
-    with Sealer(data) as sealer:
-        for record in records:
-            sealer.add(record)
-        sealer.seal()
-        publish(data, sealer.added_to)
+        return await teacher.ask_all(sampled, arrived.keep)
 
 
 def _scorer(config: Config, workload: str, asked: Sequence[Asked]) -> Scorer:
@@ -168,29 +186,19 @@ def _examples(asked: Sequence[Asked]) -> Iterator[dict[str, list[Message]]]:
             yield {"messages": [message]}
 
 
-def _audited(sampled: Sampled, asked: Asked | None, scorer: Scorer) -> Audited:
-    time = _text(sampled.time_us)
+def _audited(sampled: Sampled, asked: Asked | None, share: float, scorer: Scorer) -> Audited:
+    """``asked``: None where the student has failed, and nobody need be asked."""
+    told = Audited(exchange=sampled.id, time=_text(sampled.time_us), share=share)
     if asked is None:
-        return Audited(exchange=sampled.id, time=time, agreement=0.0, problem="invalid_answer: its teacher stood in")
+        return replace(told, agreement=0.0, problem="invalid_answer: its teacher stood in")
     if asked.record is None:
-        return Audited(exchange=sampled.id, time=time, problem=asked.problem)
+        return replace(told, problem=asked.problem)
+    told = replace(told, teacher=asked.record.id, cost_usd=asked.record.cost_usd)
     teacher = message_of(asked.record.response)
-    told = Audited(exchange=sampled.id, time=time, teacher=asked.record.id, cost_usd=asked.record.cost_usd)
     if teacher is None:
-        return _with(told, None, "no_teacher_answer")
+        return replace(told, problem="no_teacher_answer")
     scored = scorer(_question(sampled.request), message_of(sampled.response), teacher)
-    return _with(told, scored.value if scored.is_measurement else None, scored.problem)
-
-
-def _with(told: Audited, agreement: float | None, problem: str | None) -> Audited:
-    return Audited(
-        exchange=told.exchange,
-        time=told.time,
-        teacher=told.teacher,
-        agreement=agreement,
-        problem=problem,
-        cost_usd=told.cost_usd,
-    )
+    return replace(told, agreement=scored.value if scored.is_measurement else None, problem=scored.problem)
 
 
 def _question(request: str) -> Question:
@@ -222,7 +230,7 @@ def _follow(config: Config, workload: str, placed: Placed, verdict: Verdict) -> 
         case "withdraw" if promote.on_harm == "rollback":
             action, words = "rollback", f"withdrawn: {verdict.why}"
         case "withdraw":
-            action, words = "alarm", f"alarm, and held: {verdict.why}"
+            action, words = "alarm", f"alarm about {placed.adapter}, and held: {verdict.why}"
         case "widen":
             action, words = "ramp", verdict.why
         case "watch":
@@ -238,7 +246,18 @@ def _follow(config: Config, workload: str, placed: Placed, verdict: Verdict) -> 
         return advance(before, ramp=promote.ramp, now=_now())
 
     change = change_students(config.data, workload, step, author=AUTHOR, action=action, reason=words)
-    return None if change is None else words
+    if change is None:
+        return None
+    share = next((each.share for each in change.after.answering() if each.adapter == placed.adapter), 0.0)
+    return f"{words}; now at {share:g} %" if action == "ramp" else words
+
+
+def _is_untold(promote: Promote, placed: Placed, verdict: Verdict, since: str, history: Sequence[Change]) -> bool:
+    """An alarm that holds the students is told as that change; but somebody may have held them already."""
+    if verdict.advice != "withdraw" or promote.on_harm != "notify":
+        return False
+    alarms = [change for change in history if change.action == "alarm" and change.time >= since]
+    return not any(placed.adapter in change.reason for change in alarms)
 
 
 def _now() -> str:

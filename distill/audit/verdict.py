@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from distill.audit.alarm import alarm_evidence
 from distill.audit.audited import Audited
@@ -14,7 +16,7 @@ from nightschool.registry.routing import Placed
 Advice = Literal["withdraw", "widen", "watch"]
 
 
-class Verdict(NamedTuple):
+class Verdict(msgspec.Struct, frozen=True):
     """About one adapter."""
 
     advice: Advice
@@ -26,28 +28,34 @@ class Verdict(NamedTuple):
     bar: float | None
     """Lowest mean agreement that is tolerated; None where nobody has measured what it is to be held to."""
     evidence: float
-    """Against it; the threshold is ``promote.false_alarm_audits``."""
+    """Against it; 0 where there is no bar."""
+    threshold: float
+    """``promote.false_alarm_audits``: with as much evidence there is an alarm."""
 
 
 def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climbs: bool) -> Verdict:
     """``audited``: since it began to answer, the oldest first. ``climbs``: it is on the ramp, and may go on."""
     agreements = [each.agreement for each in audited if each.agreement is not None]
     mean = math.fsum(agreements) / len(agreements) if agreements else None
+    threshold = float(promote.false_alarm_audits)
     if placed.agreement is None:
         why = "nobody has measured what it is to be held to; evaluate it, and let the gate judge it"
-        return Verdict("watch", why, len(agreements), mean, None, 0.0)
+        return Verdict("watch", why, len(agreements), mean, None, 0.0, threshold)
     bar = placed.agreement - promote.margin
     evidence = alarm_evidence(agreements, bar)
-    threshold = float(promote.false_alarm_audits)
 
     def verdict(advice: Advice, why: str) -> Verdict:
-        return Verdict(advice, why, len(agreements), mean, bar, evidence)
+        return Verdict(advice, why, len(agreements), mean, bar, evidence, threshold)
 
     if evidence >= threshold:
         return verdict(
             "withdraw",
             f"agreement {mean:.3f} in {len(agreements):,} audited answers, {bar:.3f} is tolerated: "
             f"evidence {evidence:.3g} of {threshold:,.0f}",
+        )
+    if mean is not None and mean < bar:
+        return verdict(
+            "watch", f"it agrees less than is tolerated, but {len(agreements):,} answers are no evidence yet"
         )
     if not climbs:
         return verdict("watch", "it does as well as is asked for, as far as is known")

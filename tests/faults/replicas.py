@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,15 @@ def replica_process() -> Iterator[ReplicaProcess]:
         replica.kill()
 
 
+def fingerprints(requests: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Of the prompts of these."""
+    prompts = [fingerprint(body) for request in requests if (body := read_request(json_text.encode(request)))]
+    return tuple({prompt for prompt in prompts if prompt is not None})
+
+
 def put_live(data: Path, adapter: str, requests: list[dict[str, Any]], *urls: str) -> None:
     """Let the adapter answer all prompts like these, at these replicas."""
-    prompts = [fingerprint(body) for request in requests if (body := read_request(json_text.encode(request)))]
-    qualified = tuple({prompt for prompt in prompts if prompt is not None})
+    qualified = fingerprints(requests)
     states = [ReplicaState(url=url, ready=True, max_model_len=2048, adapters=(adapter,)) for url in urls]
     write_replicas(data, ReplicaStates(replicas=tuple(states)))
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -84,6 +84,23 @@ def test_a_person_can_bring_back_what_was_withdrawn() -> None:
     assert after.withdrawn == ()
 
 
+def test_a_forced_adapter_is_held_to_what_is_known_of_it_else_to_the_one_whose_place_it_takes() -> None:
+    def agreement(before: Students, adapter: str) -> float | None:
+        after = force(before, adapter, share=50, fingerprints=("f1",), now=NOW)
+        return after.answering()[0].agreement
+
+    first = live("w--a")
+    climbing = start_canary(qualify(first, "w--b", fingerprints=("f1",), agreement=0.7), share=5, now=NOW)
+    assert first.live is not None
+    gone = Students(previous=first.live)
+
+    assert agreement(climbing, "w--z") == 0.7
+    assert agreement(climbing, "w--a") == 0.9
+    assert agreement(first, "w--z") == 0.9
+    assert agreement(gone, "w--z") == 0.9
+    assert agreement(NOBODY, "w--z") is None
+
+
 def test_a_candidate_that_did_not_pass_is_not_wanted_any_more() -> None:
     proposed = propose(live("w--a"), "w--b")
     assert proposed.wanted() == ("w--a", "w--b")

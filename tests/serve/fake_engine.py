@@ -7,9 +7,10 @@ import sys
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Event
+from typing import Any
 
-from tests.fake_replica import FakeReplica
-from tests.json_server import JsonHandler
+from nightschool.engine.base import last_part
+from tests.fake_replica import FakeReplica, handler_of
 
 
 def program(folder: Path) -> Path:
@@ -21,21 +22,20 @@ def program(folder: Path) -> Path:
     return path
 
 
+def says_yes(model: str, messages: list[dict[str, Any]]) -> str:
+    """Of an adapter; the base model says nothing of use."""
+    return "yes it is" if "--" in model else "?"
+
+
 def main(arguments: list[str]) -> None:
     assert arguments[:2] == ["-m", "vllm.entrypoints.openai.api_server"], arguments
-    port = int(arguments[arguments.index("--port") + 1])
-    replica = FakeReplica()
-
-    class Handler(JsonHandler):
-        def do_GET(self) -> None:
-            self.send(*replica.get(self.path))
-
-        def do_POST(self) -> None:
-            self.send(*replica.post(self.path, self.body()))
-
+    port, model = (arguments[arguments.index(name) + 1] for name in ("--port", "--model"))
+    replica = FakeReplica(says_yes)
+    replica.root, replica.base = model, last_part(model)
+    replica.tool_arguments = '{"city": "Rome"}'
     stop = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", int(port)), handler_of(replica)) as server:
         server.daemon_threads = True
         server.timeout = 0.05
         while not stop.is_set():

@@ -15,6 +15,9 @@ class Teacher:
     def __init__(self, rule: Callable[[Json], Json]) -> None:
         self.rule = rule
         self.status = 200
+        self.fails_at: Callable[[Json], bool] = lambda body: False
+        self.answers_left = 10**6
+        """Then it is unwell."""
         self.asked: list[Json] = []
         self.keys: list[str] = []
         self.url = ""
@@ -22,8 +25,12 @@ class Teacher:
     def answer(self, body: Json, key: str) -> tuple[int, Json]:
         self.asked.append(body)
         self.keys.append(key)
-        if self.status != 200:
-            return self.status, {"error": {"message": "no", "type": "t", "param": None, "code": None}}
+        status = self.status
+        if status == 200 and (self.fails_at(body) or self.answers_left <= 0):
+            status = 500
+        if status != 200:
+            return status, {"error": {"message": "no", "type": "t", "param": None, "code": None}}
+        self.answers_left -= 1
         choice = {"index": 0, "message": self.rule(body), "finish_reason": "stop"}
         usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
         return 200, {

@@ -37,6 +37,18 @@ def test_at_the_bar_it_rises_by_no_more_than_one_an_answer(kind: str) -> None:
     assert np.mean(np.array(ends) >= 2_000) <= 100 / 2_000 + 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
+def test_at_the_bar_false_alarms_are_further_apart_than_the_threshold_on_average() -> None:
+    """Watched for no longer than ``longest`` answers: the mean of what is longer is longer still."""
+    chance = np.random.default_rng(11)
+    threshold, longest = 100, 180
+    waits = []
+    for _ in range(60):
+        found = first_alarm((chance.random(longest) < BAR).astype(float).tolist(), BAR, threshold)
+        waits.append(longest if found is None else found)
+
+    assert np.mean(waits) >= threshold
+
+
 @pytest.mark.parametrize(("drop", "within"), [(0.3, 60), (0.6, 25), (0.85, 15)])
 def test_a_drop_is_found_within_so_many_answers_also_after_a_long_good_time(drop: float, within: int) -> None:
     chance = np.random.default_rng(3)

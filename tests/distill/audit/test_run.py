@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +18,6 @@ import pytest
 
 from distill.audit.audited import audited_of, file_of
 from distill.audit.run import Watched, audit
-from distill.audit.teacher import TeacherUnavailable
 from nightschool.config import Config
 from nightschool.registry.change import change_students, read_history
 from nightschool.registry.routing import Candidate, Placed, Students, read_routing
@@ -20,7 +25,9 @@ from nightschool.registry.steps import force, hold, roll_back
 from tests.distill.audit.teacher import Json, Teacher, running_teacher
 from tests.distill.dataset.traffic import FEW, asked, built, file, rows, says, user
 from tests.distill.evaluate.school import label_of, number_in
+from tests.waiting import until
 
+ROOT = Path(__file__).parents[3]
 GOOD, OTHER = "w--aaaaaaaaaaaa", "w--bbbbbbbbbbbb"
 BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -35,6 +42,40 @@ def teacher() -> Iterator[Teacher]:
         yield teacher
 
 
+def stops_after(answers: int) -> Callable[[Json], Json]:
+    """It answers so many questions, and is then silent for longer than anybody waits."""
+    turns = itertools.count()
+    silent = threading.Event()
+
+    def rule(body: Json) -> Json:
+        if next(turns) >= answers:
+            silent.wait(5)
+        return knows_all(body)
+
+    return rule
+
+
+@contextmanager
+def killed_audit(town: Town) -> Iterator[None]:
+    """A pass in a process of its own, killed at the end of the block."""
+    config = town.data / "nightschool.yaml"
+    told = town.told()
+    told["upstreams"]["main"]["api_key"] = "${TEACHER_KEY}"
+    config.write_text(json.dumps(told))
+    arguments = ["audit", "w", "--config", str(config)]
+    code = f"from cli.main import main; main({arguments!r})"
+    environment = {**os.environ, "TEACHER_KEY": "sk-own"}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def lines_of(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 class Town:
     """A workload, its students, and the mail that they sort."""
 
@@ -42,15 +83,16 @@ class Town:
         self.data, self.teacher, self.sent = folder, teacher, 0
 
     def config(self, **promote: Any) -> Config:
+        return Config.model_validate(self.told(**promote))
+
+    def told(self, **promote: Any) -> dict[str, Any]:
         rules = {"step_audits": 10, "ramp": [5, 25, 100], "margin": 0.1, **promote}
-        return Config.model_validate(
-            {
-                "data": self.data,
-                "upstreams": {"main": {"base_url": self.teacher.url, "api_key": "sk-own"}},
-                "prices": {"m": {"input": 10, "output": 40}},
-                "workloads": {"w": {"when": {"path": "*"}, "promote": rules, "evaluate": {"scorer": "label"}}},
-            }
-        )
+        return {
+            "data": str(self.data),
+            "upstreams": {"main": {"base_url": self.teacher.url, "api_key": "sk-own"}},
+            "prices": {"m": {"input": 10, "output": 40}},
+            "workloads": {"w": {"when": {"path": "*"}, "promote": rules, "evaluate": {"scorer": "label"}}},
+        }
 
     def canary(self, adapter: str = GOOD, *, share: float = 5.0, agreement: float | None = 0.95) -> None:
         placed = Placed(adapter=adapter, share=share, fingerprints=("f",), agreement=agreement, since=BEGIN.isoformat())
@@ -248,11 +290,98 @@ def test_a_teacher_that_cannot_be_asked_is_told_and_nothing_is_lost(town: Town, 
     town.canary()
     town.mail(12)
     town.teacher.status = status
-    with pytest.raises(TeacherUnavailable, match=words):
-        town.audit()
+    watched = town.audit()
+    assert watched.new == 0
+    assert words in (watched.failure or "")
     town.teacher.status = 200
 
     assert town.audit().done is not None
+
+
+def test_of_a_teacher_that_becomes_unwell_no_answer_is_asked_for_twice_and_the_order_is_kept(town: Town) -> None:
+    town.canary()
+    town.mail(20)
+    town.teacher.answers_left = 6
+    watched = town.audit(step_audits=20)
+    assert watched.failure is not None
+    assert rows(town.data, "select count(*) from exchanges where reason = 'audit'") == [(6,)]
+    town.teacher.answers_left = 10**6
+    town.teacher.asked.clear()
+
+    watched = town.audit(step_audits=20)
+
+    assert (watched.failure, watched.verdict.audits) == (None, 20)
+    assert len(town.teacher.asked) == 14
+    times = [each.time for each in audited_of(town.data, "w", GOOD)]
+    assert times == sorted(times)
+
+
+def test_while_the_teacher_is_unwell_what_a_student_failed_at_does_not_count_alone(town: Town) -> None:
+    town.canary()
+    for _ in range(10):
+        town.mail(3)
+        town.mail(3, target="teacher", reason="fallback_invalid", adapter=None)
+    town.teacher.status = 401
+
+    for _ in range(3):
+        watched = town.audit(step_audits=60)
+
+    assert (watched.verdict.audits, watched.verdict.advice) == (0, "watch")
+
+
+def test_a_question_that_the_teacher_always_fails_at_is_noted_and_not_in_the_way(town: Town) -> None:
+    town.canary()
+    town.mail(12)
+    town.teacher.fails_at = lambda body: body["messages"][-1]["content"].endswith("mail 0")
+
+    done = [town.audit().done, town.audit().done]
+
+    assert any(done)
+    first = audited_of(town.data, "w", GOOD)[0]
+    assert first.agreement is None
+    assert "status 500" in (first.problem or "")
+
+
+def test_an_alarm_on_students_that_somebody_holds_is_told_all_the_same(town: Town) -> None:
+    town.canary()
+    town.change(hold)
+    town.mail(40, wrong=40)
+    told = [town.audit(on_harm="notify", step_audits=40).failure for _ in range(3)]
+
+    assert "nightschool rollback w" in (told[0] or "")
+    assert told == [told[0]] * 3
+    assert [each.adapter for each in town.students.answering()] == [GOOD]
+
+
+def test_what_the_teacher_says_is_redacted_like_all_that_is_recorded(town: Town) -> None:
+    town.canary()
+    town.mail(4)
+    town.teacher.rule = lambda body: says("ask sk-secret")
+    rules = [{"pattern": "sk-[a-z]+", "with": "[key]"}]
+    audit(Config.model_validate({**town.told(), "record": {"redact": rules}}), "w")
+
+    answers = rows(town.data, "select response from exchanges where reason = 'audit'")
+    assert len(answers) == 4
+    assert all("ask [key]" in answer for (answer,) in answers)
+    assert not any(b"sk-secret" in path.read_bytes() for path in town.data.rglob("*") if path.is_file())
+
+
+def test_killed_while_it_asks_it_files_what_had_arrived_and_asks_only_for_the_rest(town: Town) -> None:
+    town.canary()
+    town.mail(10)
+    folder = file_of(town.data, "w", GOOD).parent
+    town.teacher.rule = stops_after(5)
+    with killed_audit(town):
+        until(lambda: lines_of(folder / "arrived.jsonl") == 5, what="five answers")
+    town.teacher.rule = knows_all
+    later = town.told()
+    later["upstreams"]["main"]["api_key"] = "sk-later"
+
+    audit(Config.model_validate(later), "w")
+
+    assert town.teacher.keys.count("Bearer sk-later") == 5
+    assert rows(town.data, "select count(*), count(distinct id) from exchanges where reason = 'audit'") == [(10, 10)]
+    assert lines_of(folder / "arrived.jsonl") == 0
 
 
 def test_killed_between_the_record_and_the_note_it_asks_and_records_nothing_twice(town: Town) -> None:
@@ -285,5 +414,5 @@ def test_the_note_says_what_was_measured(town: Town) -> None:
     town.audit()
 
     told = [json.loads(line) for line in file_of(town.data, "w", GOOD).read_text().splitlines()]
-    assert [each["agreement"] for each in told] == [1.0, 0.0]
+    assert [(each["agreement"], each["share"]) for each in told] == [(1.0, 5.0), (0.0, 5.0)]
     assert all(each["teacher"] and each["exchange"] and each["cost_usd"] for each in told)
