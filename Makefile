@@ -8,7 +8,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-store bench-dataset bench-distill bench-gate clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-dataset bench-distill bench-gate clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -44,6 +44,15 @@ bench-proxy: install ## CPU per request and per event beside nginx and LiteLLM, 
 	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq nginx; } \
 		|| { echo "bench-proxy compares with nginx: install it, for example with sudo apt-get install nginx"; exit 1; }
 	$(VENV)/bin/python -m bench.proxy
+
+bench-routing: install ## what it costs to decide who answers, with 50 workloads that have students
+	$(VENV)/bin/python -m bench.routing
+
+bench-adapters: install model ## whether an engine ever answers with another adapter than was asked for
+	$(VENV)/bin/python -m bench.adapters
+
+bench-two-nights: install model ## two workloads, a night each, two adapters on one vLLM (half an hour)
+	$(VENV)/bin/python -m bench.two_nights
 
 bench-store: install ## queries over a million stored exchanges
 	$(VENV)/bin/python -m bench.store

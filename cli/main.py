@@ -25,6 +25,7 @@ from cli.proxy import proxy
 from cli.routes import routes
 from cli.scheduler import scheduler
 from cli.serve import serve
+from cli.shadow import shadow
 from cli.sql import sql
 from cli.status import status
 from cli.train import train
@@ -71,6 +72,7 @@ def build_app() -> typer.Typer:
     app.command()(rollback)
     app.command()(hold)
     app.command()(audit)
+    app.command()(shadow)
     return app
 
 

@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from distill.dataset.build import TooFewExamples, build
-from distill.dataset.prompts import fingerprints_of
 from distill.dataset.settings import Settings
-from distill.dataset.snapshot import DatasetManifest, datasets_of, folder_of
-from distill.evaluate.agreement import agreement_of, agreement_scorer
+from distill.dataset.snapshot import DatasetManifest, datasets_of
 from distill.evaluate.candidate import Candidate
 from distill.evaluate.order import candidate_of, order_of
-from distill.evaluate.result import ROWS, Manifest, evaluations_of
+from distill.evaluate.result import Manifest
 from distill.evaluate.run import Progress, evaluate
 from distill.gate.criteria import criteria_of
 from distill.gate.decide import Decision, decide
 from distill.gate.dossier import dossiers_of, make_dossier, write_dossier
 from distill.gate.pairs import newest_evaluation
+from distill.night.follow import AUTHOR, follow
 from distill.night.ready import replicas_with
 from distill.night.report import Outcome, Report, keep, reports_of
 from distill.night.standing import Night, now, only_night
@@ -36,13 +35,10 @@ from nightschool.errors import NightschoolError
 from nightschool.registry.adapters import adapters_of
 from nightschool.registry.change import change_students
 from nightschool.registry.routing import Students, read_routing
-from nightschool.registry.steps import advance, drop_candidate, give_up_canary, propose, qualify
+from nightschool.registry.steps import propose
 
-AUTHOR = "job:night"
 LEAST_NEW_SHARE = 0.02
 """Of the answers that the newest student has learned from: with fewer new ones a night trains no other."""
-_LEAST_ROWS = 10
-"""Test examples with a prompt, from which on a student is qualified on it."""
 _LOADS_WITHIN_S = 600.0
 
 
@@ -108,7 +104,8 @@ def _run(plan: Plan, night: Night) -> dict[str, Any]:
     made |= {"evaluation": evaluation.id, "dossier": str(dossier.relative_to(plan.data))}
     plan.say(f"gate: {decision.verdict}: {decision.reasons[0]}")
     night.enter("promote")
-    return _follow(plan, dataset, evaluation, adapter, decision) | made | {"rows_needed": decision.rows_needed}
+    said = follow(plan.config, plan.workload, dataset, evaluation, decision)
+    return {"outcome": said.outcome, "told": said.told, "rows_needed": decision.rows_needed, **made}
 
 
 def _dataset(plan: Plan) -> DatasetManifest:
@@ -177,57 +174,6 @@ def _decide(plan: Plan, evaluation: Manifest) -> tuple[Decision, Path]:
     subject = {"workload": plan.workload, "evaluation": found.folder.name, "manifest": found.manifest}
     dossier = make_dossier(subject, found.evidence, criteria, decision, datetime.now(UTC))
     return decision, write_dossier(dossier, dossiers_of(plan.data, plan.workload))
-
-
-def _follow(
-    plan: Plan, dataset: DatasetManifest, evaluation: Manifest, adapter: str, decision: Decision
-) -> dict[str, Any]:
-    """What the decision does to who answers."""
-    if decision.verdict != "promote":
-        keeps = decision.verdict == "undecided" and plan.promote.shadow > 0
-        if not keeps:
-            _change(plan, lambda before: drop_candidate(before, adapter), "drop", decision.reasons[0])
-        outcome: Outcome = "rejected" if decision.verdict == "reject" else "undecided"
-        return _told(outcome, decision.reasons[0])
-    prompts = _prompts(folder_of(plan.data, dataset), plan.promote.min_rows)
-    agreement = _agreement(plan, dataset, evaluation)
-    _change(
-        plan,
-        lambda before: qualify(before, adapter, fingerprints=prompts, agreement=agreement),
-        "qualify",
-        decision.reasons[0],
-    )
-    if plan.promote.mode == "manual":
-        return _told("qualified", f"qualified; `nightschool promote {plan.workload}` lets it answer")
-    if _students(plan).held:
-        return _told("held", f"qualified; {plan.workload} is held: `nightschool hold {plan.workload} --release`")
-    _change(plan, lambda before: _begun(before, adapter, plan.promote.ramp), "promote", decision.reasons[0])
-    share = next((each.share for each in _students(plan).answering() if each.adapter == adapter), 0.0)
-    return _told("promoted", f"{adapter} answers {share:g} % of the conversations")
-
-
-def _begun(before: Students, adapter: str, ramp: tuple[float, ...]) -> Students:
-    """The first share, unless it has gone further already, or was held in the meantime."""
-    candidate = before.candidate
-    if candidate is None or candidate.adapter != adapter or before.held:
-        return before
-    return advance(give_up_canary(before), ramp=ramp, now=now())
-
-
-def _prompts(dataset: Path, min_rows: int) -> tuple[str, ...]:
-    """Fingerprints of the prompts that the student was tested on often enough."""
-    counts = fingerprints_of([dataset / "test.parquet"])
-    return tuple(sorted(prompt for prompt, count in counts.items() if count >= min(_LEAST_ROWS, min_rows)))
-
-
-def _agreement(plan: Plan, dataset: DatasetManifest, evaluation: Manifest) -> float | None:
-    rows = evaluations_of(plan.data, plan.workload) / evaluation.id / ROWS
-    scorer = agreement_scorer(evaluation.scorer.name, plan.config.evaluate_of(plan.workload))
-    return agreement_of(folder_of(plan.data, dataset), rows, scorer)
-
-
-def _change(plan: Plan, step: Callable[[Students], Students], action: str, reason: str) -> None:
-    change_students(plan.data, plan.workload, step, author=AUTHOR, action=action, reason=reason)
 
 
 def _students(plan: Plan) -> Students:

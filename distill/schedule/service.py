@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -30,11 +30,12 @@ from nightschool.config import Config, find_config, load_config
 from nightschool.config.follow import Followed
 from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
-from nightschool.registry.routing import read_routing
+from nightschool.registry.routing import Students, read_routing
 from nightschool.store.lock import is_locked
 
 LOOK_EVERY_S = 1
 AUDIT_EVERY_S = 10
+SHADOW_EVERY_S = 60
 
 log = logging.getLogger("nightschool.scheduler")
 
@@ -61,7 +62,8 @@ class _Scheduler:
         self._notifier = Notifier(config.data)
         self._jobs: set[Job] = set()
         self._stopping = False
-        self._audit_said = ""
+        self._said: dict[str, str] = {}
+        """What each job that comes often failed of, the last time."""
         self._scheduler = BackgroundScheduler(
             executors={name: ThreadPoolExecutor(1) for name in ("default", "nights", "audits", "news")},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -74,6 +76,7 @@ class _Scheduler:
         add = self._scheduler.add_job
         add(self._look, "interval", seconds=LOOK_EVERY_S, id="look")
         add(self._audit, "interval", seconds=AUDIT_EVERY_S, id="audit", executor="audits")
+        add(self._shadow, "interval", seconds=SHADOW_EVERY_S, id="shadow", executor="audits")
         add(self._tell, "interval", seconds=LOOK_EVERY_S, id="news", executor="news")
         self._scheduler.start()
         self._say_when()
@@ -115,20 +118,31 @@ class _Scheduler:
             self._notifier.failed(f"the night of {workload}", workload, _why(job, code))
 
     def _audit(self) -> None:
-        """Where a student answers. The same failure is told once."""
+        """Where a student answers."""
+        if any(each.answering() or each.stage == "qualified" for each in self._students().values()):
+            self._often("audit")
+
+    def _shadow(self) -> None:
+        """Where a candidate waits for more rows, and is to get them."""
+        shadowed = {name for name, each in self._students().items() if each.stage == "evaluating"}
+        if any(self._config.promote_of(name).shadow for name in shadowed):
+            self._often("shadow")
+
+    def _students(self) -> Mapping[str, Students]:
         try:
-            students = read_routing(self._config.data).workloads
+            return read_routing(self._config.data).workloads
         except NightschoolError as error:
             log.error("registry_refused %s", error)
-            return
-        if not any(each.answering() or each.stage == "qualified" for each in students.values()):
-            return
-        job = Job("audit", [*self._program, "audit", "--config", self._path])
+            return {}
+
+    def _often(self, command: str) -> None:
+        """A job that comes again soon: the same failure is told once."""
+        job = Job(command, [*self._program, command, "--config", self._path])
         code = self._run(job, quiet=True)
         said = _why(job, code) if code else ""
-        if said and said != self._audit_said:
-            self._notifier.failed("the audit", None, said)
-        self._audit_said = said
+        if said and said != self._said.get(command):
+            self._notifier.failed(f"the {command}", None, said)
+        self._said[command] = said
 
     def _tell(self) -> None:
         try:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from proxy.client import Client, ClientLeft
 from proxy.request_head import RequestHead
-from proxy.server import MAX_HEAD_BYTES, build_server
+from proxy.server import MAX_HEAD_BYTES, FrontProtocol, build_server
 
 Answer = Callable[[Client], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -462,6 +463,55 @@ async def test_a_client_that_leaves_is_noticed_while_its_answer_is_made() -> Non
         writer.close()
         await asyncio.wait_for(asyncio.shield(left), 5)
         await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nothing refers to any more is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def connections_in_memory() -> int:
+    return sum(type(known) is FrontProtocol for known in gc.get_objects())
+
+
+ENDINGS = {
+    "answered": (get(), b"0\r\n\r\n"),
+    "answered by the application": (b"GET /nightschool HTTP/1.1\r\nhost: proxy\r\n\r\n", b"\r\n\r\n"),
+    "left in the middle of its answer": (get(b"x-slow: yes"), b"one\r\n"),
+    "left with another request behind": (get(b"x-slow: yes") + get(), b"one\r\n"),
+}
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("name", ENDINGS)
+async def test_a_connection_is_out_of_memory_as_soon_as_it_has_ended(name: str, reset: bool) -> None:
+    async def answer(client: Client) -> None:
+        if b"x-slow" not in client.head.by_name:
+            await in_pieces(client)
+            return
+        client.start(200, [], None)
+        while not client.disconnected:
+            client.write(b"one")
+            await asyncio.sleep(0.005)
+
+    sent, awaited = ENDINGS[name]
+    async with serving(answer) as port:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(sent)
+            await asyncio.wait_for(reader.readuntil(awaited), 5)
+            assert connections_in_memory() == 1
+            if reset:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0" + bytes(4))
+            writer.close()
+            async with asyncio.timeout(5):
+                while connections_in_memory():
+                    await asyncio.sleep(0.005)
 
 
 async def test_a_head_without_an_end_is_refused() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
+import weakref
 
 import pytest
 from hypothesis import given
@@ -414,3 +416,26 @@ async def test_the_upstreams_own_limit_for_idle_connections_is_heard(value: byte
         await answer_to(connection)
 
         assert connection.keep_alive_s == seconds
+
+
+@pytest.mark.parametrize("answer", [OK, OK[:-1]])
+async def test_a_connection_is_out_of_memory_as_soon_as_it_has_ended(answer: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with peer(answering(answer, then_close=True)) as upstream:
+            async with connected(upstream.port) as connection:
+                ask(connection)
+                await connection.head()
+                if answer == OK:
+                    await rest(connection)
+                else:
+                    with pytest.raises(AnswerBroken):
+                        await rest(connection)
+                ended = weakref.ref(connection)
+                del connection
+            async with asyncio.timeout(5):
+                while ended() is not None:
+                    await asyncio.sleep(0.005)
+    finally:
+        gc.enable()

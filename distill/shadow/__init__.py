@@ -1,0 +1,1 @@
+"""A student on which the gate was undecided answers some new traffic too, for the gate alone; no client sees it."""

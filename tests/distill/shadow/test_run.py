@@ -1,0 +1,99 @@
+"""An undecided student answers new traffic for the gate alone, until that decides; nothing learned is asked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.shadow.run import Shadowed, shadow
+from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
+from nightschool.registry.routing import read_routing
+from tests.distill.dataset.traffic import asked, file, says, user
+from tests.distill.evaluate.school import SYSTEM, label_of
+from tests.distill.night.test_run import School, knows_all, knows_nothing
+from tests.fake_replica import FakeReplica, running_replica
+
+PROMOTE: dict[str, Any] = {"min_rows": 150, "shadow": 100}
+"""More rows than the test side has."""
+
+
+@pytest.fixture
+def server() -> Iterator[FakeReplica]:
+    with running_replica(FakeReplica(knows_all)) as server:
+        yield server
+
+
+@pytest.fixture
+def school(tmp_path: Path, server: FakeReplica) -> School:
+    """With a student that is too little tested, and new mail."""
+    school = School(tmp_path, server.url)
+    school.mail(400)
+    assert school.night(**PROMOTE) == "undecided"
+    candidate = read_routing(tmp_path).students_of("w").candidate
+    assert candidate is not None
+    ready = ReplicaState(url=server.url, ready=True, adapters=(candidate.adapter,))
+    write_replicas(tmp_path, ReplicaStates(replicas=(ready,)))
+    school.mail(60, first=1000)
+    return school
+
+
+def passes(school: School, count: int, **promote: Any) -> list[Shadowed]:
+    found = [shadow(school.config(**{**PROMOTE, **promote}), "w") for _ in range(count)]
+    return [each for each in found if each is not None]
+
+
+def test_new_rows_come_in_pass_by_pass_until_the_gate_promotes(school: School) -> None:
+    told = passes(school, 5)
+
+    assert [each.new for each in told[:2]] == [16, 16]
+    assert told[-1].done is not None
+    assert [(each.decision.verdict) for each in told[:-1]] == ["undecided"] * (len(told) - 1)
+    students = read_routing(school.folder).students_of("w")
+    assert [each.share for each in students.answering()] == [5.0]
+    newest = max((school.folder / "decisions" / "w").glob("*.json"))
+    assert json.loads(newest.read_bytes())["subject"]["shadow"]["rows"] == told[-1].rows
+    assert passes(school, 1) == []
+
+
+def test_a_bad_student_is_dropped(school: School, server: FakeReplica) -> None:
+    server.rule = knows_nothing
+
+    told = passes(school, 4)
+
+    assert told[-1].decision.verdict == "reject"
+    assert read_routing(school.folder).wanted() == ()
+
+
+def test_nobody_is_asked_twice_and_nothing_that_was_learned(school: School, server: FakeReplica) -> None:
+    file(
+        school.folder,
+        [
+            asked(2000 + number, SYSTEM, user(f"please sort mail {number}"), answer=says(label_of(number)))
+            for number in range(20)
+        ],
+    )
+    before = len(server.chats)
+    passes(school, 6, min_rows=5000)
+    questions = [body["messages"][-1]["content"] for body in server.chats[before:]]
+
+    assert len(questions) == len(set(questions))
+    learned_again = [each for each in questions if int(each.rsplit(" ", 1)[1]) < 20]
+    assert len(learned_again) < 20  # those of the test side, which it was never taught
+    assert sum(int(each.rsplit(" ", 1)[1]) >= 1000 for each in questions) == 60
+
+
+@pytest.mark.parametrize("share", [0, 30])
+def test_the_share_says_how_many(school: School, share: int) -> None:
+    told = passes(school, 6, shadow=share, min_rows=5000)
+
+    assert sum(each.new for each in told) == 0 if share == 0 else 8 <= sum(each.new for each in told) <= 30
+
+
+def test_without_a_replica_that_holds_it_nothing_happens(school: School) -> None:
+    write_replicas(school.folder, ReplicaStates())
+
+    assert passes(school, 1) == []
