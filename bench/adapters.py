@@ -67,9 +67,7 @@ async def _measure(url: str, paths: dict[str, Path], requests: int) -> int:
     spent = time.monotonic() - begin
     await replica.close()
     await client.close()
-    print(
-        f"{requests:,} requests over {len(ASKED)} adapters in {spent:.0f} s, {swaps:,} loads and unloads of others meanwhile"
-    )
+    print(f"{requests:,} requests over {len(ASKED)} adapters in {spent:.0f} s; {swaps:,} loads and unloads meanwhile")
     print(f"answers of the adapter that was asked: {counts['right']:,}")
     print(f"of another adapter (target 0): {counts['wrong']:,}  {'met' if not counts['wrong'] else 'MISSED'}")
     print(f"of none: {counts['none']:,}; errors: {counts['error']:,}")

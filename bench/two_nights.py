@@ -2,10 +2,10 @@
 
     python -m bench.two_nights [--redactions N] [--questions N]
 
-Redaction (presidio-research) and intents (banking77), recorded through one proxy, taught by `nightschool distill`, served
-by `nightschool serve` with vLLM on this machine's CPU, and then asked by turns through the proxy. What counts is that
-the right adapter answers; how well, is printed beside it. The nights are small: where the gate is not satisfied, as it
-should be then, `promote --force` lets the student answer all the same, and the output says so.
+Redaction (presidio-research) and intents (banking77), recorded through one proxy, taught by `nightschool distill`, and
+served by `nightschool serve` with vLLM on this machine's CPU, then asked by turns through the proxy. It is about who
+answers; how well, is printed beside it. The nights are small: where the gate is not satisfied, as it should be then,
+`promote --force` lets the student answer all the same, and the output says so.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from cli.hands import hold, promote, rollback
 from cli.labels import labels_app
 from cli.logs import logs_app
 from cli.proxy import proxy
+from cli.replay import replay
 from cli.routes import routes
 from cli.scheduler import scheduler
 from cli.serve import serve
@@ -73,6 +74,7 @@ def build_app() -> typer.Typer:
     app.command()(hold)
     app.command()(audit)
     app.command()(shadow)
+    app.command()(replay)
     return app
 
 

@@ -1,0 +1,1 @@
+"""What-if: recorded traffic, routed again under another configuration, and what it would have cost."""
