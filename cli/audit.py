@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from cli.cells import harmless
-from cli.options import ConfigOption, JsonOption, configured
+from cli.options import ConfigOption, JsonOption, OneWorkload, configured
 
 if TYPE_CHECKING:
     from distill.audit.run import Watched
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def audit(
-    workload: Annotated[
-        str | None, typer.Argument(metavar="[W]", help="One workload; without it all of them.", show_default=False)
-    ] = None,
+    workload: OneWorkload = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

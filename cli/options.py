@@ -20,6 +20,9 @@ ConfigOption = Annotated[
         show_default=False,
     ),
 ]
+OneWorkload = Annotated[
+    str | None, typer.Argument(metavar="[W]", help="One workload; without it all of them.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from cli.cells import harmless
-from cli.options import ConfigOption, JsonOption, configured
+from cli.options import ConfigOption, JsonOption, OneWorkload, configured
 
 if TYPE_CHECKING:
     from distill.shadow.run import Shadowed
 
 
 def shadow(
-    workload: Annotated[
-        str | None, typer.Argument(metavar="[W]", help="One workload; without it all of them.", show_default=False)
-    ] = None,
+    workload: OneWorkload = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,15 +6,12 @@ The engine holds gigabytes and two cores: one that is left behind by a killed de
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+from nightschool.child import end, end_with_parent
 
 
 @contextlib.contextmanager
@@ -35,7 +32,7 @@ def child_process(
             env=dict(env),
             cwd=cwd,
             start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
     try:
         yield process
@@ -43,22 +40,6 @@ def child_process(
         end(process, patience_s)
 
 
-def end(process: subprocess.Popen[bytes], patience_s: float) -> None:
-    """Ask the process to end, wait, and kill what is left of its group."""
-    if process.poll() is None:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience_s)
-    with contextlib.suppress(ProcessLookupError):  # the usual case: the group is empty
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def last_lines(log: Path, count: int = 15) -> str:
     """The end of a log, for an error message."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
-
-
-def _end_with_parent() -> None:
-    """In the child, before exec: SIGTERM when the parent dies, even by SIGKILL."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -82,7 +82,7 @@ class Child:
             stdout=self._output,
             stderr=subprocess.STDOUT if self._output == subprocess.PIPE else self._output,
             start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
         self._started_at = time.monotonic()
 
@@ -107,11 +107,7 @@ class Child:
         self._deaths, self._restart_at = 0, 0.0
         if process is None:
             return
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience_s)
-        _kill_group(process)
+        end(process, patience_s)
 
     def _mourn(self, process: subprocess.Popen[bytes]) -> None:
         _kill_group(process)
@@ -121,13 +117,22 @@ class Child:
         self._process, self._restart_at = None, time.monotonic() + wait_s
 
 
+def end(process: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Ask it to end, wait, and kill what is left of its group, which it leads."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
+    _kill_group(process)
+
+
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):  # the usual case: the group is empty
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """In the child, before exec: SIGTERM when the parent dies, even by SIGKILL."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -142,7 +147,7 @@ def output_of(name: str, command: Sequence[str | Path]) -> bytes:
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        preexec_fn=end_with_parent if sys.platform == "linux" else None,
     )
     try:
         output, _ = process.communicate()

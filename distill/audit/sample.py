@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
+from distill.draw import is_drawn
 from nightschool.record import Record
 from nightschool.store.query import ask
 from nightschool.store.reader import Window
@@ -80,12 +80,6 @@ def recorded(data: Path, ids: Collection[str], since_us: int) -> dict[str, Recor
     }
 
 
-def is_drawn(exchange: str, share: float) -> bool:
-    """Whether an exchange is among so many per cent: always the same ones, and with a greater share more of them."""
-    place = int.from_bytes(hashlib.sha256(f"audit\n{exchange}".encode()).digest()[:8], "big") / 2**64
-    return place * 100 < share
-
-
 def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
     condition = f"({_OF_STUDENT} or {_INVALID})" if wish.alone else _OF_STUDENT
     cursor = store.execute(
@@ -95,7 +89,9 @@ def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
     )
     chosen: list[str] = []
     while len(chosen) < wish.most and (rows := cursor.fetchmany(10_000)):
-        chosen += [identity for (identity,) in rows if identity not in wish.known and is_drawn(identity, wish.share)]
+        chosen += [
+            identity for (identity,) in rows if identity not in wish.known and is_drawn("audit", identity, wish.share)
+        ]
     return chosen[: wish.most]
 
 

@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
 from distill.evaluate.answers import KeptAnswers
 from distill.evaluate.cases import Case, Survey, all_cases, slices_of
+from distill.evaluate.judging import Judging
 from distill.evaluate.marks import TRUTHS, Facts, Mark, Marker
 from distill.evaluate.result import JudgeUsed, rows_file, table_of
 from distill.judge.ask import JudgeUnavailable
@@ -25,14 +26,11 @@ from distill.judge.calibrate import Calibration
 from distill.judge.family import relatives
 from distill.judge.judge import Judge
 from distill.judge.kept import kept_verdicts
-from distill.judge.rubric import GENERAL, rubric_hash
+from distill.judge.rubric import rubric_hash
 from distill.score.choose import JUDGE, Choice, scorer_named
 from distill.score.exact import EXACT
 from distill.score.scorer import Message, Scorer
 from distill.score.span_fields import SpanFields
-from nightschool.config import Judge as JudgeConfig
-from nightschool.config import Upstream
-from nightschool.record import Price
 from nightschool.store.query import ask
 from nightschool.store.reader import parquet
 
@@ -45,18 +43,6 @@ _AT_ONCE = 128
 _ANSWER_TOKENS = 1_000
 _PROBED = 50
 _NO_REFERENCE: Message = {"role": "assistant", "content": None}
-
-
-class Judging(NamedTuple):
-    """A judge as the configuration names it."""
-
-    config: JudgeConfig
-    upstream: Upstream
-    price: Price | None
-
-    @property
-    def rubric(self) -> str:
-        return self.config.rubric or GENERAL
 
 
 class Bench:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.dataset.snapshot import DatasetManifest, folder_of
-from distill.evaluate.bench import Judging
 from distill.evaluate.candidate import Candidate, NoBaseModel, base_alone, with_adapter
+from distill.evaluate.judging import Judging
 from nightschool.config import Config, Evaluate
 from nightschool.record import Price
 from nightschool.registry import adapters

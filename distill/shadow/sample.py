@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from distill.dataset.identity import keys_of
+from distill.draw import is_drawn
 from distill.evaluate.cases import Case
 from distill.score.message import says_nothing
 from distill.score.scorer import Question
@@ -61,18 +61,15 @@ def learned_inputs(dataset: Path) -> frozenset[int]:
     return frozenset(keys)
 
 
-def _is_drawn(exchange: str, share: float) -> bool:
-    place = int.from_bytes(hashlib.sha256(f"shadow\n{exchange}".encode()).digest()[:8], "big") / 2**64
-    return place * 100 < share
-
-
 def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
     cursor = store.execute(
         f"select id from exchanges where {_ANSWERED} order by time, id", [wish.workload, wish.since_us]
     )
     chosen: list[str] = []
     while len(chosen) < wish.most and (rows := cursor.fetchmany(10_000)):
-        chosen += [identity for (identity,) in rows if identity not in wish.known and _is_drawn(identity, wish.share)]
+        chosen += [
+            identity for (identity,) in rows if identity not in wish.known and is_drawn("shadow", identity, wish.share)
+        ]
     return chosen[: wish.most]
 
 

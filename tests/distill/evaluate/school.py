@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from distill.dataset.settings import Settings
 from distill.dataset.snapshot import DatasetManifest, find, folder_of
-from distill.evaluate.bench import Judging
 from distill.evaluate.candidate import base_alone, with_adapter
+from distill.evaluate.judging import Judging
 from distill.evaluate.order import Order
 from distill.evaluate.result import ROWS, Manifest, evaluations_of
 from distill.evaluate.run import evaluate
