@@ -180,6 +180,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection; an exchange that was under way is cancelled at the upstream by that."""
         self._reusable = False
+        self._error = None  # its traceback holds who was waiting, with the request's body, and us
         if self._transport is not None:
             self._transport.abort()
 
@@ -205,6 +206,7 @@ class Connection(asyncio.Protocol):
             where = "in the middle of its answer" if self._head_done else "before it answered"
             self._error = AnswerBroken(self.upstream, f"closed the connection {where}" + (f" ({exc})" if exc else ""))
         self._transport = None
+        del self._parser  # nothing more arrives; it holds our methods, and only the collector would free us both
         self._wake()
         self.resume_writing()
 

@@ -106,6 +106,7 @@ class Exchange:
             self._entry.end(complete=False, error_type="client_left")
         except UpstreamError as error:
             self._fail(error)
+            error.__traceback__ = None  # its frames hold it, and the request's body
         except asyncio.CancelledError:
             self._entry.end(complete=False, error_type="proxy_stopped")
             raise

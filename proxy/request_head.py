@@ -38,7 +38,7 @@ class RequestHead:
         try:
             self.control = read_control(headers)
         except BadControlHeader as fault:
-            self.control_fault = fault
+            self.control_fault = fault.with_traceback(None)  # else a frame that it holds would hold it
         self._lines: dict[Replacement, bytes] = {}
 
     def lines(self, replacement: Replacement) -> bytes:

@@ -39,6 +39,14 @@ class FrontProtocol(HttpToolsProtocol):
         self._head: RequestHead | None = None
         """Of the request before: mostly the same."""
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # Requests hold their connection and it holds them: let go, or each connection stays until the collector comes,
+        # which for one that outlived a collection is after millions of requests.
+        self.cycle = None  # type: ignore[assignment]
+        self.pipeline.clear()
+        self._unset_keepalive_if_required()
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._in_head:

@@ -78,7 +78,7 @@ class StudentAttempt:
             try:
                 await self._ask(replica, question)
             except StudentFailed as error:
-                failure = error
+                failure = error.with_traceback(None)  # else a frame that it holds would hold it
                 if failure.reason != "fallback_connect":
                     break
             else:
