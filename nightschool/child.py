@@ -63,9 +63,9 @@ class Child:
         return None if self._process is None else self._process.stdout
 
     def wait(self) -> int:
-        """Until it has ended; its exit code."""
-        assert self._process is not None
-        return self._process.wait()
+        """Until it has ended; its exit code, 0 where it was told to stop."""
+        process = self._process
+        return 0 if process is None else process.wait()
 
     @property
     def age_s(self) -> float:
@@ -111,8 +111,8 @@ class Child:
 
     def _mourn(self, process: subprocess.Popen[bytes]) -> None:
         _kill_group(process)
-        self._deaths = 0 if self.age_s > _OLD_S else self._deaths + 1
-        wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S) - 1)]
+        self._deaths = 1 if self.age_s > _OLD_S else self._deaths + 1
+        wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S)) - 1]
         log.error("child_died name=%s code=%s restart_in_s=%.1f", self.name, process.returncode, wait_s)
         self._process, self._restart_at = None, time.monotonic() + wait_s
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import msgspec
 from apscheduler.triggers.cron import CronTrigger
 
-from distill.night.report import nights_of
 from nightschool.config import Config
-from nightschool.store.durable import new_file
+from nightschool.registry.routing import registry_of
+from nightschool.store.durable import make_folder, new_file
 
 FILE = "served.json"
 _INSTANT = timedelta(seconds=1)
+_IMPOSSIBLE = timedelta(days=7)
+"""What was served so far ahead of now was served by a clock that was wrong."""
 
 
 def schedules_of(config: Config) -> dict[str, str]:
@@ -25,6 +27,15 @@ def schedules_of(config: Config) -> dict[str, str]:
         for name, workload in config.workloads.items()
         if workload.distill.schedule is not None
     }
+
+
+def known(schedules: Mapping[str, str], served: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+    """Up to when the times of each workload are served: one that is new begins to wait now, one that is gone is none.
+
+    A clock that was set back does not make a time come twice: what was served stays served.
+    """
+    told = {name: served.get(name, now) for name in schedules}
+    return {name: now if time > now + _IMPOSSIBLE else time for name, time in told.items()}
 
 
 def due(schedule: str, served: datetime, now: datetime) -> bool:
@@ -42,25 +53,13 @@ def following(schedule: str, now: datetime) -> datetime | None:
 def read_served(data: Path) -> dict[str, datetime]:
     """Up to when the times of each workload were served; a file that cannot be read says nothing."""
     try:
-        told = msgspec.json.decode((nights_of(data) / FILE).read_bytes(), type=dict[str, datetime])
+        told = msgspec.json.decode((registry_of(data) / FILE).read_bytes(), type=dict[str, datetime])
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return {name: time if time.tzinfo else time.replace(tzinfo=UTC) for name, time in told.items()}
 
 
 def write_served(data: Path, served: Mapping[str, datetime]) -> None:
-    with new_file(nights_of(data) / FILE) as file:
+    make_folder(registry_of(data))
+    with new_file(registry_of(data) / FILE) as file:
         file.write(msgspec.json.encode(dict(served)))
-
-
-def serve_due(
-    schedules: Mapping[str, str], served: Mapping[str, datetime], now: datetime
-) -> tuple[list[str], dict[str, datetime]]:
-    """Workloads whose night is due, and what is served then. A workload that is new begins to wait now.
-
-    A clock that was set back does not make a time come twice: what was served stays served.
-    """
-    begun = [name for name, schedule in schedules.items() if name in served and due(schedule, served[name], now)]
-    after = {name: max(served.get(name, now), now) for name in schedules if name not in served or name in begun}
-    kept = {name: time for name, time in served.items() if name in schedules}
-    return begun, {**kept, **after}

@@ -29,8 +29,7 @@ class Job:
     def run(self, *, quiet: bool = False) -> int:
         """Until it ends, or is told to stop; its exit code. ``quiet``: its lines are logged only if it fails."""
         self._child.start()
-        assert self._child.lines is not None
-        for raw in self._child.lines:
+        for raw in self._child.lines or ():  # none where it was told to stop in this very moment
             line = raw.decode(errors="replace").rstrip()
             self.last_lines = [*self.last_lines[-_LINES_KEPT:], line]
             if not quiet:
@@ -42,6 +41,6 @@ class Job:
         return code
 
     def stop(self) -> None:
-        """From another thread."""
+        """From another thread; nothing where it has not begun yet."""
         self._stop.set()
         self._child.stop(_PATIENCE_S)

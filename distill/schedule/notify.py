@@ -59,8 +59,10 @@ class Notifier:
         if time.monotonic() < self._not_before:
             return
         for revision, message in self._news():
-            if message is not None and message["event"] in notify.on and not self._post(notify, message):
-                return
+            if message is not None:
+                log.info("notification event=%s %s", message["event"], message["text"])
+                if message["event"] in notify.on and not self._post(notify, message):
+                    return
             if revision is not None:
                 self._keep(revision)
             else:
@@ -68,7 +70,7 @@ class Notifier:
 
     def _news(self) -> Iterator[tuple[int | None, dict[str, Any] | None]]:
         in_force = read_routing(self._data).revision
-        if self._revision is None:
+        if self._revision is None or self._revision > in_force:  # the first look, or a folder that was put back
             self._keep(in_force)
         elif in_force > self._revision:
             last = self._revision
@@ -80,7 +82,6 @@ class Notifier:
 
     def _post(self, notify: Notify, message: dict[str, Any]) -> bool:
         """True where it is told, or where nobody is to be."""
-        log.info("notification event=%s %s", message["event"], message["text"])
         if notify.webhook is None:
             return True
         try:
@@ -96,10 +97,10 @@ class Notifier:
         return True
 
     def _keep(self, revision: int) -> None:
+        self._revision = revision  # first: what a full disk does not keep is not told every second
         make_folder(registry_of(self._data))
         with new_file(registry_of(self._data) / FILE) as file:
             file.write(msgspec.json.encode(_Told(revision)))
-        self._revision = revision
 
 
 def _told_revision(data: Path) -> int | None:
@@ -114,14 +115,22 @@ def _message(change: Change) -> dict[str, Any] | None:
     if event is None:
         return None
     answering = ", ".join(f"{each.adapter} {each.share:g} %" for each in change.after.answering()) or "the teacher"
-    newest = next(iter((change.before if event == "rollback" else change.after).answering()), None)
     told = f"{change.action} by {change.author}: {answering} answers. {change.reason}"
     return {
         "text": f"nightschool: {change.workload}: {told}",
         "event": event,
         "workload": change.workload,
-        "adapter": None if newest is None else newest.adapter,
+        "adapter": _subject(change, event),
         "reason": change.reason,
         "author": change.author,
         "time": change.time,
     }
+
+
+def _subject(change: Change, event: str) -> str | None:
+    """The adapter that it is about: one that has just been withdrawn, else the newest that answers."""
+    gone = [adapter for adapter in change.after.withdrawn if adapter not in change.before.withdrawn]
+    if gone:
+        return gone[0]
+    answering = (change.before if event == "rollback" else change.after).answering()
+    return answering[0].adapter if answering else None

@@ -1,6 +1,6 @@
 """`nightschool scheduler`: nights by the clock, audits every few seconds, news to whom they matter.
 
-    leader lock -> nights that were interrupted -> APScheduler: nights | audits | news, a thread each -> stop
+    leader lock -> APScheduler: look | nights | audits | news, a thread each -> stop
 
 Every job is a command that a person could type, in a process of its own. One night runs at a time: they share a
 processor.
@@ -12,30 +12,29 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from distill.night.report import nights_of
-from distill.night.standing import Standing
-from distill.schedule.due import following, read_served, schedules_of, serve_due, write_served
+from distill.schedule.due import following, schedules_of
 from distill.schedule.job import Job
 from distill.schedule.leader import leading
+from distill.schedule.nights import Nights
 from distill.schedule.notify import Notifier
 from nightschool.config import Config, find_config, load_config
 from nightschool.config.follow import Followed
 from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
 from nightschool.registry.routing import Students, read_routing
-from nightschool.store.lock import is_locked
 
 LOOK_EVERY_S = 1
 AUDIT_EVERY_S = 10
 SHADOW_EVERY_S = 60
+_STOP_AGAIN_S = 0.05
 
 log = logging.getLogger("nightschool.scheduler")
 
@@ -45,13 +44,13 @@ def schedule(config_path: Path | None, program: Sequence[str | Path]) -> int:
     configure_logging()
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it tells of every run that is still at work
     path = find_config(config_path, os.environ).resolve()
-    config = load_config(path, os.environ)
+    config, followed = load_config(path, os.environ), Followed(path, os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, frame: stop.set())
     with leading(config.data, stop) as leads:
         if leads:
-            _Scheduler(config, Followed(path, os.environ), [*program], path).run(stop)
+            _Scheduler(config, followed, [*program], path).run(stop)
     return 0
 
 
@@ -59,7 +58,7 @@ class _Scheduler:
     def __init__(self, config: Config, followed: Followed, program: Sequence[str | Path], path: Path) -> None:
         self._config, self._followed = config, followed
         self._program, self._path = program, path
-        self._notifier = Notifier(config.data)
+        self._notifier, self._nights = Notifier(config.data), Nights(config.data)
         self._jobs: set[Job] = set()
         self._stopping = False
         self._said: dict[str, str] = {}
@@ -70,9 +69,6 @@ class _Scheduler:
         )
 
     def run(self, stop: threading.Event) -> None:
-        for workload in _interrupted(self._config.data):
-            log.info("night_resumed workload=%s", workload)
-            self._begin(workload)
         add = self._scheduler.add_job
         add(self._look, "interval", seconds=LOOK_EVERY_S, id="look")
         add(self._audit, "interval", seconds=AUDIT_EVERY_S, id="audit", executor="audits")
@@ -83,36 +79,35 @@ class _Scheduler:
         stop.wait()
         self._stopping = True
         self._scheduler.remove_all_jobs()
-        for job in list(self._jobs):
-            job.stop()
+        while self._jobs:  # one may be about to begin
+            for job in list(self._jobs):
+                job.stop()
+            time.sleep(_STOP_AGAIN_S)
         self._scheduler.shutdown(wait=True)
 
     def _look(self) -> None:
-        """Take over a changed configuration, and begin the nights that are due."""
+        """Take over a changed configuration, and begin the nights that are to; one waits behind the one that runs."""
         changed = self._followed.look()
         if changed is not None and changed.data != self._config.data:
             log.warning("config_needs_restart keys=data")
         elif changed is not None:
             self._config = changed
             self._say_when()
-        schedules = schedules_of(self._config)
-        served = read_served(self._config.data)
-        begun, after = serve_due(schedules, served, datetime.now().astimezone())
-        if after != served:
-            write_served(self._config.data, after)
-        for workload in begun:
-            self._begin(workload)
-
-    def _begin(self, workload: str) -> None:
-        """Behind the night that runs now; one that waits already does not wait twice."""
-        self._scheduler.add_job(
-            self._night, args=[workload], id=f"night {workload}", executor="nights", replace_existing=True
-        )
+        for workload in self._nights.to_begin(schedules_of(self._config), datetime.now().astimezone()):
+            self._scheduler.add_job(self._night, args=[workload], executor="nights")
 
     def _night(self, workload: str) -> None:
+        try:
+            self._make_night(workload)
+        finally:
+            if not self._stopping:  # one that we have ended is due again
+                self._nights.ended(workload)
+
+    def _make_night(self, workload: str) -> None:
         if workload not in self._config.workloads:
             log.info("night_left_out workload=%s is not in the configuration any more", workload)
             return
+        log.info("night_begins workload=%s", workload)
         job = Job(f"night {workload}", [*self._program, "distill", workload, "--config", self._path])
         if (code := self._run(job)) != 0:
             self._notifier.failed(f"the night of {workload}", workload, _why(job, code))
@@ -152,11 +147,9 @@ class _Scheduler:
 
     def _run(self, job: Job, *, quiet: bool = False) -> int:
         """0 where it was us who ended it."""
-        if self._stopping:
-            return 0
         self._jobs.add(job)
         try:
-            code = job.run(quiet=quiet)
+            code = 0 if self._stopping else job.run(quiet=quiet)
         finally:
             self._jobs.discard(job)
         return 0 if self._stopping else code
@@ -165,19 +158,6 @@ class _Scheduler:
         now = datetime.now().astimezone()
         for workload, line in schedules_of(self._config).items():
             log.info("night_planned workload=%s schedule=%r next=%s", workload, line, following(line, now))
-
-
-def _interrupted(data: Path) -> list[str]:
-    """Workloads whose night was killed: its file is there, and nobody holds its lock."""
-    found = []
-    for path in sorted(nights_of(data).glob("*.json")):
-        try:
-            standing = msgspec.json.decode(path.read_bytes(), type=Standing)
-        except (msgspec.DecodeError, UnicodeDecodeError, FileNotFoundError):
-            continue  # another kind of file
-        if not is_locked(path.with_suffix(".lock")):
-            found.append(standing.workload)
-    return found
 
 
 def _why(job: Job, code: int) -> str:

@@ -69,6 +69,17 @@ def test_all_processes_run_what_is_killed_comes_back_and_one_signal_ends_them_al
             assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
+def test_killed_itself_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    with up(config_for("http://127.0.0.1:9/v1"), tmp_path) as process:
+        until(lambda: "scheduler_leads" in (tmp_path / "log").read_text(), what="a scheduler")
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+
+        assert len(children) >= 2
+        assert psutil.wait_procs(children, timeout=30)[1] == []
+
+
 def test_a_proxy_that_cannot_start_ends_it_with_its_reason(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"

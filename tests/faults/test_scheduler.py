@@ -193,6 +193,17 @@ def test_a_webhook_hears_of_a_step_and_its_address_is_in_no_log(office: Office) 
     assert "secret-path" not in office.log
 
 
+def test_one_that_waited_leads_by_the_configuration_as_it_is_then(office: Office) -> None:
+    with office.scheduler() as first:
+        until(lambda: "scheduler_leads" in office.log, what="a leader")
+        with office.scheduler():
+            until(lambda: "scheduler_waits" in office.log, what="a second that waits")
+            first.kill()
+            first.wait()
+            office.configure("w", "v", schedule="1 2 * * *")
+            until(lambda: "night_planned workload=v" in office.logs[1].read_text(), what="the new plan")
+
+
 def test_of_two_schedulers_one_leads_and_when_it_is_killed_the_other_does(office: Office) -> None:
     with ExitStack() as running:
         first = running.enter_context(office.scheduler())
@@ -205,8 +216,38 @@ def test_of_two_schedulers_one_leads_and_when_it_is_killed_the_other_does(office
         until(lambda: office.log.count("scheduler_leads") == 2, within_s=5, what="another leader")
 
 
+def test_a_night_that_still_ends_when_another_one_leads_is_waited_for_and_gone_on_with(office: Office) -> None:
+    office.does("linger")
+    write_served(office.data, {"w": YESTERDAY})
+    with office.scheduler() as first:
+        until(lambda: list((office.data / "nights").glob("*.json")), what="a night")
+        with office.scheduler():
+            until(lambda: "scheduler_waits" in office.log, what="a second scheduler")
+            office.does("")
+            first.kill()
+            until(lambda: office.log.count("scheduler_leads") == 2, what="another leader")
+            assert office.asked == ["distill w"]
+            until(lambda: len(office.asked) == 3, what="the night again")
+
+    assert office.asked == ["distill w", "ended w", "distill w"]
+    assert "notification event=failure" not in office.log
+
+
+def test_nights_that_ran_or_waited_when_it_was_ended_begin_at_the_next_start(office: Office) -> None:
+    office.configure("v", "w")
+    write_served(office.data, {"w": YESTERDAY, "v": YESTERDAY})
+    office.does("sleep")
+    with office.scheduler():
+        until(lambda: office.asked == ["distill v"], what="the first night")
+    office.does("")
+    with office.scheduler():
+        until(lambda: office.asked == ["distill v", "distill v", "distill w"], what="both nights")
+
+    assert "Traceback" not in office.log
+
+
 @pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGKILL])
-def test_its_jobs_end_with_it_and_a_night_is_gone_on_with_by_the_next(office: Office, way: signal.Signals) -> None:
+def test_its_jobs_end_with_it_and_nothing_is_told_as_failed(office: Office, way: signal.Signals) -> None:
     office.does("sleep")
     write_served(office.data, {"w": YESTERDAY})
     with office.scheduler() as process:

@@ -114,6 +114,34 @@ def test_what_failed_is_told_and_what_nobody_wants_to_hear_is_not(tmp_path: Path
     ]
 
 
+def test_a_withdrawal_names_the_adapter_that_is_withdrawn_and_not_the_one_on_the_ramp(
+    tmp_path: Path, hook: Hook
+) -> None:
+    promoted(tmp_path, "w--live")
+    change(tmp_path, lambda before: force(before, "w--new", share=5, fingerprints=(), now=NOW), "promote")
+    notifier = Notifier(tmp_path)
+    notifier.tell(notify(hook))
+    change(tmp_path, lambda before: roll_back(before, adapter="w--live", now=NOW), "rollback")
+    notifier.tell(notify(hook))
+
+    assert [each["adapter"] for each in hook.heard] == ["w--live"]
+
+
+def test_a_folder_that_was_put_back_to_an_older_state_is_told_of_from_there_on(tmp_path: Path, hook: Hook) -> None:
+    for adapter in ("w--a", "w--b"):
+        promoted(tmp_path, adapter)
+        Notifier(tmp_path).tell(notify(hook))
+    registry = tmp_path / "registry"
+    (registry / "notified.json").write_text('{"revision": 9}')
+    notifier = Notifier(tmp_path)
+    notifier.tell(notify(hook))
+    heard = len(hook.heard)
+    promoted(tmp_path, "w--c")
+    notifier.tell(notify(hook))
+
+    assert [each["adapter"] for each in hook.heard[heard:]] == ["w--c"]
+
+
 def test_without_a_webhook_it_is_only_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     notifier = Notifier(tmp_path)
