@@ -7,12 +7,17 @@ is opened again. One process writes at a time; whoever opens it holds the lock o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import msgspec
 
 from nightschool.store.durable import PRIVATE, make_folder
+
+_Line = TypeVar("_Line")
 
 
 class Journal:
@@ -61,6 +66,24 @@ class Journal:
         """Forget all lines: they are kept somewhere else now."""
         os.ftruncate(self._descriptor, 0)
         self._end = 0
+
+
+def read_lines(path: Path, kind: type[_Line]) -> list[_Line]:
+    """What was written, oldest first; none where there is no file. A line that cannot be read is left out."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return decoded(lines, kind)
+
+
+def decoded(lines: Iterable[bytes], kind: type[_Line]) -> list[_Line]:
+    """Those of the lines that can be read."""
+    found = []
+    for line in lines:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            found.append(msgspec.json.decode(line, type=kind))
+    return found
 
 
 def _end_of_lines(path: Path) -> int:

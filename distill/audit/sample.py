@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
-from distill.draw import is_drawn
+from distill.draw import drawn
 from nightschool.record import Record
 from nightschool.store.query import ask
 from nightschool.store.reader import Window
@@ -87,12 +88,7 @@ def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
         "and endpoint = '/chat/completions' and request is not null and response is not null order by time, id",
         [wish.workload, wish.since_us, wish.adapter],
     )
-    chosen: list[str] = []
-    while len(chosen) < wish.most and (rows := cursor.fetchmany(10_000)):
-        chosen += [
-            identity for (identity,) in rows if identity not in wish.known and is_drawn("audit", identity, wish.share)
-        ]
-    return chosen[: wish.most]
+    return list(islice(drawn(cursor, "audit", wish.share, known=wish.known), wish.most))
 
 
 def _read(store: duckdb.DuckDBPyConnection, chosen: list[str]) -> list[Sampled]:

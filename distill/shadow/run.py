@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,14 +25,14 @@ from distill.evaluate.generate import Generator, Room, System
 from distill.evaluate.result import Manifest, read_manifest
 from distill.gate.criteria import criteria_of
 from distill.gate.decide import Decision, decide
-from distill.gate.dossier import dossiers_of, make_dossier, write_dossier
+from distill.gate.dossier import dossiers_of, keep_decision
 from distill.gate.evidence import TEACHER_ITSELF, Evidence, Row
 from distill.gate.pairs import Evaluation, newest_evaluation
-from distill.journal import Journal
+from distill.journal import Journal, read_lines
 from distill.night.follow import follow
 from distill.night.report import reports_of
 from distill.score.scorer import Scorer
-from distill.shadow.sample import Wish, cases, learned_inputs
+from distill.shadow.sample import Wish, cases
 from nightschool.config import Config
 from nightschool.engine.replica import Replica
 from nightschool.errors import StoreBusy
@@ -45,6 +45,13 @@ MOST_AT_ONCE = 16
 """Questions of one pass: the student has nobody who waits for it, and its replicas have."""
 _WIDTH = 4
 _SLICE = "shadow"
+
+
+class _Note(NamedTuple):
+    """A line of what is kept."""
+
+    exchange: str
+    row: Row
 
 
 class Shadowed(NamedTuple):
@@ -79,12 +86,12 @@ def shadow(config: Config, workload: str) -> Shadowed | None:
     with lock_at_once(place / "lock") as held:
         if not held:
             raise StoreBusy(f"another shadow of {workload} is running", remedy="wait for its end")
-        rows = _rows(place / f"{found.adapter}.jsonl")
-        new = _answer(config, workload, found, ready, {name for name, _ in rows}, place)
+        notes = _notes(place / f"{found.adapter}.jsonl")
+        new = _answer(config, workload, found, ready, {note.exchange for note in notes}, place)
         with Journal(place / f"{found.adapter}.jsonl") as journal:
-            for row in new:
-                journal.append(msgspec.json.encode(row))
-        return _judge(config, workload, found, [row for _, row in (*rows, *new)], len(new))
+            for note in new:
+                journal.append(msgspec.json.encode(note))
+        return _judge(config, workload, found, [note.row for note in (*notes, *new)], len(new))
 
 
 def _undecided(data: Path, workload: str) -> _Undecided | None:
@@ -104,14 +111,13 @@ def _undecided(data: Path, workload: str) -> _Undecided | None:
 
 def _answer(
     config: Config, workload: str, found: _Undecided, ready: Sequence[ReplicaState], known: set[str], place: Path
-) -> list[tuple[str, Row]]:
-    """Exchange and row of each new one."""
-    folder = folder_of(config.data, found.dataset)
+) -> list[_Note]:
+    """Of each new one."""
     wish = Wish(
         workload=workload,
         since_us=int(datetime.fromisoformat(found.dataset.last).timestamp() * 1e6),
         known=known,
-        learned=learned_inputs(folder),
+        dataset=folder_of(config.data, found.dataset),
         share=config.promote_of(workload).shadow,
         most=MOST_AT_ONCE,
     )
@@ -124,7 +130,7 @@ def _answer(
     room = Room(max_tokens=int(found.manifest.settings["max_tokens"]), stop_token_ids=ready[0].stop_token_ids)
     with kept_answers(place / f"{found.adapter}.answers.jsonl") as kept:
         asyncio.run(_generate(found.adapter, asked, kept, room, ready, timeout_s=settings.timeout_s))
-        return [(case.example, _row(case, kept, scorer, verifies=verifies)) for case in asked]
+        return [_Note(case.example, _row(case, kept, scorer, verifies=verifies)) for case in asked]
 
 
 async def _generate(
@@ -166,28 +172,11 @@ def _judge(config: Config, workload: str, found: _Undecided, rows: Sequence[Row]
     decision = decide(evidence, criteria)
     done = None
     if decision.verdict != "undecided":
-        subject = {
-            "workload": workload,
-            "evaluation": found.evaluation.folder.name,
-            "manifest": found.evaluation.manifest,
-            "shadow": {"adapter": found.adapter, "rows": len(rows)},
-        }
-        dossier = make_dossier(subject, evidence, criteria, decision, datetime.now(UTC))
-        write_dossier(dossier, dossiers_of(config.data, workload))
+        subject = found.evaluation.subject(workload) | {"shadow": {"adapter": found.adapter, "rows": len(rows)}}
+        keep_decision(subject, evidence, criteria, decision, dossiers_of(config.data, workload))
         done = follow(config, workload, found.dataset, found.manifest, decision).told
     return Shadowed(workload, found.adapter, new, len(rows), decision, done)
 
 
-def _rows(path: Path) -> list[tuple[str, Row]]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    found: dict[str, Row] = {}
-    for line in lines:
-        try:
-            name, row = msgspec.json.decode(line, type=tuple[str, Row])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-        found[name] = row
-    return list(found.items())
+def _notes(path: Path) -> list[_Note]:
+    return list({note.exchange: note for note in read_lines(path, _Note)}.values())

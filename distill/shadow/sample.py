@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +11,9 @@ import duckdb
 import pyarrow.parquet as pq
 
 from distill.dataset.identity import keys_of
-from distill.draw import is_drawn
+from distill.draw import drawn
 from distill.evaluate.cases import Case
+from distill.labels.answer import logged_answer
 from distill.score.message import says_nothing
 from distill.score.scorer import Question
 from nightschool.store.query import ask
@@ -31,8 +33,8 @@ class Wish(NamedTuple):
     since_us: int
     """After the last exchange of the dataset: none of them can have been learned."""
     known: Collection[str]
-    learned: Collection[int]
-    """Keys of inputs that were learned: the same question asked again proves nothing."""
+    dataset: Path
+    """Its folder. A question that it has an answer to in training or validation proves nothing, asked again."""
     share: float
     """Per cent."""
     most: int
@@ -40,13 +42,22 @@ class Wish(NamedTuple):
 
 def cases(data: Path, wish: Wish) -> list[Case]:
     """The oldest first."""
-    window = Window(since_us=wish.since_us)
-    chosen = ask(data, lambda store: _chosen(store, wish), window)
-    if not chosen:
-        return []
-    rows = ask(data, lambda store: _read(store, chosen), window)
-    found = [case for row in rows if (case := _case(*row)) is not None]
-    return [case for case in found if keys_of(case.question.messages, None).input not in wish.learned]
+    return ask(data, lambda store: _cases(store, wish), Window(since_us=wish.since_us))
+
+
+def _cases(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[Case]:
+    """What is of no use is passed over, and stands in nobody's way."""
+    rows = store.cursor().execute(
+        f"select id from exchanges where {_ANSWERED} order by time, id", [wish.workload, wish.since_us]
+    )
+    ids = drawn(rows, "shadow", wish.share, known=wish.known)
+    found: list[Case] = []
+    learned: frozenset[int] | None = None
+    while len(found) < wish.most and (some := list(islice(ids, wish.most))):
+        learned = learned_inputs(wish.dataset) if learned is None else learned
+        read = [case for row in _read(store, some) if (case := _case(*row)) is not None]
+        found += [case for case in read if keys_of(case.question.messages, None).input not in learned]
+    return found[: wish.most]
 
 
 def learned_inputs(dataset: Path) -> frozenset[int]:
@@ -61,18 +72,6 @@ def learned_inputs(dataset: Path) -> frozenset[int]:
     return frozenset(keys)
 
 
-def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
-    cursor = store.execute(
-        f"select id from exchanges where {_ANSWERED} order by time, id", [wish.workload, wish.since_us]
-    )
-    chosen: list[str] = []
-    while len(chosen) < wish.most and (rows := cursor.fetchmany(10_000)):
-        chosen += [
-            identity for (identity,) in rows if identity not in wish.known and is_drawn("shadow", identity, wish.share)
-        ]
-    return chosen[: wish.most]
-
-
 def _read(store: duckdb.DuckDBPyConnection, chosen: list[str]) -> list[tuple[str, str | None, str, str]]:
     places = ", ".join("?" * len(chosen))
     return store.execute(
@@ -84,12 +83,12 @@ def _case(identity: str, conversation: str | None, request: str, response: str) 
     """None for what a dataset would not have taken either."""
     try:
         body: Any = json_text.decode(request.encode())
-        choice: Any = json_text.decode(response.encode())["choices"][0]
-        teacher = choice["message"]
+        finish_reason = json_text.decode(response.encode())["choices"][0].get("finish_reason")
         messages, tools, form = body["messages"], body.get("tools") or [], body.get("response_format")
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
-    if choice.get("finish_reason") not in ("stop", "tool_calls") or says_nothing(teacher):
+    teacher = logged_answer(response)
+    if finish_reason not in ("stop", "tool_calls") or teacher is None or says_nothing(teacher):
         return None
     return Case(
         example=identity,
