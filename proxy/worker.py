@@ -21,7 +21,8 @@ from pathlib import Path
 import uvloop
 
 from nightschool.config import Config, load_config, restart_needed, warnings
-from nightschool.errors import ConfigError, NightschoolError
+from nightschool.config.follow import Followed
+from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
 from proxy.application import build_application
 from proxy.callers import Callers, caller_secret
@@ -45,8 +46,9 @@ class Worker:
     """Everything that lives as long as the process."""
 
     def __init__(self, config_path: Path, config: Config, metrics_folder: Path | None = None) -> None:
-        self._config_path = config_path
-        self._seen = _version(config_path)
+        self._followed = Followed(
+            config_path, os.environ, refused=lambda: self.metrics.count("nightschool_config_reloads", "refused")
+        )
         self.journal = Journal(
             config.data / "wal",
             lambda: log_header(self.front.runtime.config, f"worker-{os.getpid()}"),
@@ -108,19 +110,9 @@ class Worker:
         while True:
             await asyncio.sleep(RELOAD_EVERY_S)
             self.metrics.publish(self.journal.state)
-            version = _version(self._config_path)
-            if version is None or version == self._seen:
-                continue
-            self._seen = version
-            try:
-                config = await asyncio.to_thread(load_config, self._config_path, os.environ)
-            except ConfigError as error:
-                self.metrics.count("nightschool_config_reloads", "refused")
-                log.error(
-                    "config_refused path=%s; the configuration before stays in force\n%s", self._config_path, error
-                )
-                continue
-            self._take_over(config)
+            config = await asyncio.to_thread(self._followed.look)
+            if config is not None:
+                self._take_over(config)
 
     async def _follow_registry(self) -> None:
         """Take over what the registry says; the looking may block, so a thread does it."""
@@ -171,16 +163,7 @@ class Worker:
             log.warning("config_caution %s", caution)
         for key in restart_needed(before.config, config):
             log.warning("config_needs_restart key=%s; it changes when the proxy is started anew", key)
-        log.info("config_reloaded path=%s", self._config_path)
-
-
-def _version(path: Path) -> tuple[int, int, int] | None:
-    """Changes whenever the file does; None while an editor has it moved away."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+        log.info("config_reloaded path=%s", self._followed.path)
 
 
 def _fault_is_fatal(task: asyncio.Task[None]) -> None:

@@ -22,8 +22,8 @@ from nightschool.engine.replica import Replica
 from nightschool.errors import NightschoolError, RegistryError
 from nightschool.formats import format_for
 from nightschool.logs import configure_logging
-from nightschool.registry.processor import WRITTEN_EVERY, processor_is_taken
-from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
+from nightschool.registry.processor import processor_is_taken
+from nightschool.registry.replicas import WRITTEN_EVERY, ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import RoutingState, read_routing, registry_of
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
@@ -101,6 +101,7 @@ class _Service:
             log.warning("config_needs_restart keys=data")
         elif changed is not None:
             self._config = changed
+            log.info("config_reloaded path=%s", self._followed.path)
         return self._config.student == config.student
 
     def _look(self) -> None:

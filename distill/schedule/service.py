@@ -92,6 +92,7 @@ class _Scheduler:
             log.warning("config_needs_restart keys=data")
         elif changed is not None:
             self._config = changed
+            log.info("config_reloaded path=%s", self._followed.path)
             self._say_when()
         for workload in self._nights.to_begin(schedules_of(self._config), datetime.now().astimezone()):
             self._scheduler.add_job(self._night, args=[workload], executor="nights")

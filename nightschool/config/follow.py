@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nightschool.config.load import load_config
@@ -14,29 +14,30 @@ log = logging.getLogger("nightschool.config")
 
 
 class Followed:
-    """A file that was loaded just now."""
+    """A file that was loaded just now. ``refused`` hears of every change that is bad."""
 
-    def __init__(self, path: Path, env: Mapping[str, str]) -> None:
-        self._path, self._env = path, env
+    def __init__(self, path: Path, env: Mapping[str, str], *, refused: Callable[[], object] = lambda: None) -> None:
+        self.path = path
+        self._env, self._refused = env, refused
         self._seen = self._version()
 
     def look(self) -> Config | None:
-        """The configuration, if the file has changed and is good."""
+        """The configuration, if the file has changed and is good. It may block, for as long as a disk does."""
         version = self._version()
-        if version == self._seen:
+        if version is None or version == self._seen:
             return None
         self._seen = version
         try:
-            config = load_config(self._path, self._env)
+            return load_config(self.path, self._env)
         except ConfigError as error:
-            log.error("config_refused path=%s; the configuration before stays in force\n%s", self._path, error)
+            self._refused()
+            log.error("config_refused path=%s; the configuration before stays in force\n%s", self.path, error)
             return None
-        log.info("config_reloaded path=%s", self._path)
-        return config
 
     def _version(self) -> tuple[int, ...] | None:
+        """Changes whenever the file does; None while an editor has it moved away."""
         try:
-            found = self._path.stat()
+            found = self.path.stat()
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
