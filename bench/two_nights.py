@@ -28,7 +28,7 @@ from bench.distill.redaction import presidio
 from bench.distill.task import Case, Task
 from bench.proxy.failure import BenchFailure
 from demo.child import child_process, last_lines
-from demo.engine import ENVIRONMENT, MODEL_FOLDER, PYTHON, ROOT, free_port
+from demo.engine import MODEL_FOLDER, ROOT, free_port, student_section
 from demo.run import NIGHTSCHOOL, environment, proxy_in
 from demo.scripted_upstream import upstream_in_thread
 from demo.upstream.behaviour import Behaviour
@@ -77,17 +77,7 @@ def _config(tasks: list[Task], teacher_url: str) -> dict[str, Any]:
         "listen": f"127.0.0.1:{free_port()}",
         "data": "./data",
         "upstreams": {"teacher": {"base_url": teacher_url}},
-        "student": {
-            "base_model": str(MODEL_FOLDER),
-            "engine": {
-                "python": str(PYTHON),
-                "port": free_port(),
-                "max_rank": 16,
-                "arguments": ["--max-model-len", "2048", "--dtype", "float32", "--enforce-eager"],
-                "environment": ENVIRONMENT,
-            },
-            "first_token_s": 60.0,
-        },
+        "student": student_section(MODEL_FOLDER),
         "workloads": {
             task.workload: {
                 "when": task.when,

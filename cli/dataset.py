@@ -12,8 +12,6 @@ from cli.options import ConfigOption, JsonOption, configured
 
 if TYPE_CHECKING:
     from distill.dataset.export import Form
-    from distill.dataset.settings import Settings
-    from nightschool.config import Config
 
 dataset_app = typer.Typer(help="Build, show and export datasets: what a student learns from.", no_args_is_help=True)
 WorkloadArgument = Annotated[
@@ -50,12 +48,13 @@ def build(
     from cli.datasets import print_manifest
     from cli.screen import progress_bar
     from distill.dataset.build import build as make
+    from distill.dataset.settings import settings_of
     from distill.selection import Selection
     from nightschool.store.reader import take_snapshot
 
     selection = Selection(workload, where, window)
     with data_folder(config) as folder:
-        settings = _settings(configured(config), workload)
+        settings = settings_of(configured(config).distill_of(workload))
         most = sum(segment.rows for segment in take_snapshot(folder).segments("exchanges", window))
         with progress_bar("reading", most) as bar:
             manifest = make(folder, selection, settings, progress=bar)
@@ -116,18 +115,6 @@ def export(
         target = output or Path(f"{source.parent.name}-{manifest.name}")
         counts = write(source, chosen, target)
     print(f"{', '.join(f'{count:,} {side}' for side, count in counts.items())} examples written to {target}")
-
-
-def _settings(config: Config, workload: str) -> Settings:
-    from distill.dataset.settings import Settings
-
-    given = config.distill_of(workload)
-    return Settings(
-        min_examples=given.min_examples,
-        max_examples=given.max_examples,
-        test_share=given.test_share,
-        newest_days=given.newest_days,
-    )
 
 
 def _form(form: str) -> Form:

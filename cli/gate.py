@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,19 +124,16 @@ def _judge_workload(
     with data_folder(config) as folder:
         found = newest_evaluation(folder, workload, evaluation)
         criteria = criteria_of(configured(config).promote_of(workload), **given)
-        subject = {"workload": workload, "evaluation": found.folder.name, "manifest": found.manifest}
-        _judge(subject, found.evidence, criteria, dossiers_of(folder, workload), as_json)
+        _judge(found.subject(workload), found.evidence, criteria, dossiers_of(folder, workload), as_json)
 
 
 def _judge(subject: dict[str, Any], evidence: Evidence, criteria: Criteria, keep: Path | None, as_json: bool) -> None:
     from cli.decisions import print_decision, print_decision_json
     from distill.gate.decide import decide
-    from distill.gate.dossier import make_dossier, write_dossier
+    from distill.gate.dossier import keep_decision
 
     decision = decide(evidence, criteria)
-    path = None
-    if keep is not None:
-        path = write_dossier(make_dossier(subject, evidence, criteria, decision, datetime.now(UTC)), keep)
+    path = None if keep is None else keep_decision(subject, evidence, criteria, decision, keep)
     show = print_decision_json if as_json else print_decision
     show(decision, path)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,13 +93,14 @@ def rollback(
 
     Example: nightschool rollback triage --reason "customers complain"
     """
+    from nightschool.registry.routing import this_moment
     from nightschool.registry.steps import roll_back
 
     loaded = configured(config)
     _change(
         loaded.data,
         workload,
-        lambda before: roll_back(before, to_teacher=to_teacher, now=_now()),
+        lambda before: roll_back(before, to_teacher=to_teacher, now=this_moment()),
         action="rollback",
         reason=reason,
     )
@@ -130,30 +130,31 @@ def hold(
 
 def _next(config: Config, workload: str, share: float | None) -> Callable[[Students], Students]:
     """The qualified candidate becomes a canary, a canary takes its next share, the last of which makes it live."""
+    from nightschool.registry.routing import this_moment
     from nightschool.registry.steps import advance, at_share
 
     ramp = config.workloads[workload].promote.ramp
     return lambda before: (
-        advance(before, ramp=ramp, now=_now()) if share is None else at_share(before, share=share, now=_now())
+        advance(before, ramp=ramp, now=this_moment())
+        if share is None
+        else at_share(before, share=share, now=this_moment())
     )
 
 
 def _place(config: Config, workload: str, name: str, share: float, *, force: bool) -> Callable[[Students], Students]:
-    from distill.dataset.prompts import fingerprints_of
-    from distill.dataset.snapshot import find
-    from distill.dataset.snapshot import folder_of as dataset_folder
+    from distill.dataset.prompts import learned_prompts
     from nightschool.registry.adapters import check_files, find_adapter, folder_of
+    from nightschool.registry.routing import this_moment
     from nightschool.registry.steps import force as placed
 
     adapter = check_files(folder_of(config.data, find_adapter(config.data, workload, name)))
-    dataset = dataset_folder(config.data, find(config.data, workload, adapter.dataset.name))
-    learned = tuple(sorted(fingerprints_of([dataset / "train.parquet"])))
+    learned = learned_prompts(config.data, workload, adapter.dataset.name)
 
     def step(before: Students) -> Students:
         known = _passed(before, adapter)
         if known is None and not force:
             raise NotQualified(adapter.name, workload)
-        return placed(before, adapter.name, share=share, fingerprints=known or learned, now=_now())
+        return placed(before, adapter.name, share=share, fingerprints=known or learned, now=this_moment())
 
     return step
 
@@ -185,7 +186,3 @@ def check_known(config: Config, workload: str) -> None:
             f"no workload is called {workload!r} in the configuration",
             remedy=f"there are: {', '.join(config.workloads) or 'none'}",
         )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

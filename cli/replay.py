@@ -172,8 +172,7 @@ def _with(config: Config, data: Path, state: RoutingState, other: Other) -> Rout
 
 def _adapter(data: Path, workload: str, students: Students, piece: str) -> tuple[str, tuple[str, ...]]:
     """Its name, and the prompts it is qualified on; those it has learned, where no gate has let it pass."""
-    from distill.dataset.prompts import fingerprints_of
-    from distill.dataset.snapshot import find, folder_of
+    from distill.dataset.prompts import learned_prompts
     from nightschool.registry.adapters import find_adapter
     from proxy.replay.supposed import qualified_prompts
 
@@ -183,8 +182,7 @@ def _adapter(data: Path, workload: str, students: Students, piece: str) -> tuple
     adapter = find_adapter(data, workload, piece)
     if adapter.name in qualified:
         return adapter.name, qualified[adapter.name]
-    dataset = folder_of(data, find(data, workload, adapter.dataset.name))
-    return adapter.name, tuple(sorted(fingerprints_of([dataset / "train.parquet"])))
+    return adapter.name, learned_prompts(data, workload, adapter.dataset.name)
 
 
 def _print(found: dict[str, Totals]) -> None:

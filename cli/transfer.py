@@ -15,7 +15,7 @@ import typer
 from cli.screen import progress_bar
 from nightschool.config import Config
 from nightschool.errors import StoreError
-from nightschool.record import Price
+from nightschool.prices import prices_of
 from nightschool.store.durable import new_file
 from nightschool.store.export import Format, export
 from nightschool.store.filter import Filter
@@ -41,12 +41,11 @@ def export_to(folder: Path, file: Path, form: Format, filters: Filter) -> None:
 def import_from(folder: Path, files: Sequence[Path], config: Config, *, workload: str | None, as_json: bool) -> None:
     """Import the files and say what came of it."""
     sizes = {path: path.stat().st_size if path.is_file() else 0 for path in files}
-    prices = {name: Price(price.input, price.output, price.cached_input) for name, price in config.prices.items()}
     with progress_bar("importing", sum(sizes.values())) as bar:
         result = import_files(
             folder,
             files,
-            prices=prices,
+            prices=prices_of(config),
             workload=workload,
             progress=lambda path, done: bar(done + sum(sizes[before] for before in files[: files.index(path)])),
         )

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -38,6 +39,8 @@ ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; 2 048 tokens of this model need 0.1
 }
 MAX_LORA_RANK = 16
+FAST_HERE = ("--max-model-len", "2048", "--dtype", "float32", "--enforce-eager")
+"""Eager float32 is the fastest way on a CPU without bf16."""
 
 
 class EngineError(NightschoolError):
@@ -93,14 +96,26 @@ def running_engine(
 
 
 def engine_command(port: int, model: Path = MODEL_FOLDER, name: str = MODEL_NAME) -> list[str | Path]:
-    """Eager float32 is the fastest way on a CPU without bf16; hermes is the parser that needs no special token."""
+    """Hermes is the parser that needs no special token."""
     return [
         *(PYTHON, "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", model, "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port)),
-        *("--max-model-len", "2048", "--dtype", "float32", "--enforce-eager"),
+        *FAST_HERE,
         *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
     ]
+
+
+def student_section(base_model: Path) -> dict[str, Any]:
+    """`student:` of a configuration, with an engine that `nightschool serve` starts here."""
+    engine = {
+        "python": str(PYTHON),
+        "port": free_port(),
+        "max_rank": MAX_LORA_RANK,
+        "arguments": list(FAST_HERE),
+        "environment": ENVIRONMENT,
+    }
+    return {"base_model": str(base_model), "engine": engine, "first_token_s": 60.0}
 
 
 def free_port() -> int:

@@ -4,10 +4,11 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import openai
 
-chat = openai.OpenAI().chat.completions  # the address and the key come from OPENAI_BASE_URL and OPENAI_API_KEY
+chat: Any = openai.OpenAI().chat.completions  # the address and the key come from OPENAI_BASE_URL and OPENAI_API_KEY
 prompt, texts = Path(sys.argv[1]).read_text(), json.loads(Path(sys.argv[2]).read_text())
 string = {"type": "string"}
 entity = {"type": "object", "properties": {"type": string, "value": string}, "required": ["type", "value"]}
@@ -17,9 +18,9 @@ tool = {"type": "function", "function": {"name": "redact", "description": "Black
 
 def redact(text: str) -> str:
     messages = [{"role": "system", "content": prompt}, {"role": "user", "content": text}]
-    answer = chat.create(model="teacher", messages=messages, tools=[tool], temperature=0, max_tokens=200)  # type: ignore
+    answer = chat.create(model="teacher", messages=messages, tools=[tool], temperature=0, max_tokens=200)
     for call in answer.choices[0].message.tool_calls or []:
-        for found in json.loads(call.function.arguments)["entities"]:  # type: ignore[union-attr]
+        for found in json.loads(call.function.arguments)["entities"]:
             text = text.replace(found["value"], f"[{found['type']}]")
     return text
 

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from demo.child import child_process, last_lines
@@ -45,10 +45,15 @@ workloads:
 
 
 def main() -> int:
+    return told(demo)
+
+
+def told(story: Callable[[], object]) -> int:
+    """Tell it, as the only one; returns the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with only_demo():
-            demo()
+            story()
     except KeyboardInterrupt:
         print("\nstopped; everything that was started has been ended", file=sys.stderr)
         return 130

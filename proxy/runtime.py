@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from nightschool.config import Config, Timeouts, Upstream
-from nightschool.record import Price
+from nightschool.prices import prices_of, student_price_of
 from nightschool.store import wal
 from nightschool.wire.fingerprint import fingerprint
 from nightschool.wire.request import read_request
@@ -150,13 +150,7 @@ def _replica_pools(
 
 def log_header(config: Config, worker: str) -> wal.Header:
     """The prices travel with the log: what an exchange cost is decided by the table in force when it happened."""
-    prices = {
-        name: Price(input=price.input, output=price.output, cached_input=price.cached_input)
-        for name, price in config.prices.items()
-    }
-    price = config.student.price
-    student_price = None if price is None else Price(*price.per_million)
-    return wal.Header(worker=worker, prices=prices, student_price=student_price)
+    return wal.Header(worker=worker, prices=prices_of(config), student_price=student_price_of(config))
 
 
 def journal_settings(config: Config) -> JournalSettings:

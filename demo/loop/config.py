@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from demo.engine import ENVIRONMENT, PYTHON, free_port
+from demo.engine import free_port, student_section
 from demo.loop.place import Place
 from demo.loop.scale import Scale
 
@@ -22,18 +22,7 @@ def write_config(place: Place, scale: Scale, *, teacher_url: str, base_model: Pa
         "upstreams": {"teacher": {"base_url": teacher_url}},
         "prices": {MODEL: {"input": 2.5, "output": 10}},
         "record": {"segment_s": 1.0},
-        "student": {
-            "base_model": str(base_model),
-            "engine": {
-                "python": str(PYTHON),
-                "port": free_port(),
-                "max_rank": 16,
-                "arguments": ["--max-model-len", "2048", "--dtype", "float32", "--enforce-eager"],
-                "environment": ENVIRONMENT,
-            },
-            "first_token_s": 60.0,
-            "price": {"gpu_hour_usd": 0.5, "tokens_per_hour": 4_000_000},
-        },
+        "student": {**student_section(base_model), "price": {"gpu_hour_usd": 0.5, "tokens_per_hour": 4_000_000}},
         "workloads": {
             WORKLOAD: {
                 "when": {"tool": "redact"},

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -21,28 +20,17 @@ from demo.loop.place import Place, place_named
 from demo.loop.report import write_report
 from demo.loop.scale import FULL, QUICK, Scale
 from demo.loop.screen import say, title
-from demo.loop.stages import NIGHTSCHOOL, DemoError, Stages, environment
+from demo.loop.stages import DemoError, Stages
 from demo.loop.texts import write_texts
 from demo.redaction.teacher import Noise, scripted_teacher
-from demo.run import only_demo, proxy_in
-from nightschool.errors import NightschoolError
+from demo.run import NIGHTSCHOOL, environment, proxy_in, told
 
 NOISE = Noise(wrong_types=0.2, dropped=0.1)
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = _parse()
-    try:
-        with only_demo():
-            _demo(QUICK if arguments.quick else FULL, arguments.data, again=arguments.again)
-    except KeyboardInterrupt:
-        print("\nstopped, and all that was started is ended; the same command goes on from here", file=sys.stderr)
-        return 130
-    except NightschoolError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return told(lambda: _demo(QUICK if arguments.quick else FULL, arguments.data, again=arguments.again))
 
 
 def _demo(scale: Scale, source: Path | None, *, again: bool) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from demo.child import last_lines
@@ -17,11 +15,11 @@ from demo.loop.harm import harmed
 from demo.loop.place import Place
 from demo.loop.screen import Heartbeat, say
 from demo.loop.texts import TRUTH_VARIABLE
+from demo.run import NIGHTSCHOOL, environment
 from nightschool.errors import NightschoolError
 from nightschool.registry.replicas import read_replicas
 from nightschool.registry.routing import Students, read_routing
 
-NIGHTSCHOOL = Path(sys.executable).with_name("nightschool")
 _PROXIES_FOLLOW_S = 2.0
 _READY_WITHIN_S = 300.0
 _MOST_PASSES = 12
@@ -172,9 +170,3 @@ class Stages:
     def _finish(self, stage: str, result: Any) -> None:
         self._done[stage] = result
         self._done_file.write_text(json.dumps(self._done, indent=1))
-
-
-def environment(**added: str) -> dict[str, str]:
-    """Ours, without an HTTP proxy: everything here is on 127.0.0.1."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return {**kept, "PYTHONPATH": str(ROOT), **added}

@@ -16,7 +16,7 @@ from typing import Self
 import msgspec
 
 from distill.audit.sample import recorded
-from distill.journal import Journal
+from distill.journal import Journal, decoded
 from nightschool.record import Record
 from nightschool.store.manifest import publish
 from nightschool.store.sealer import Sealer
@@ -43,7 +43,7 @@ class Arrived:
 
     def file(self) -> None:
         """Put all into the store, but for what is there already: killed after that, a pass has left it here."""
-        records = [record for _, line in self._journal.lines() if (record := _read(line)) is not None]
+        records = decoded((line for _, line in self._journal.lines()), Record)
         if not records:
             return
         known = recorded(self._data, [each.id for each in records], min(each.time_us for each in records))
@@ -57,10 +57,3 @@ def _add(data: Path, records: Iterable[Record]) -> None:
             sealer.add(record)
         sealer.seal()
         publish(data, sealer.added_to)
-
-
-def _read(line: bytes) -> Record | None:
-    try:
-        return msgspec.json.decode(line, type=Record)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from distill.dataset.snapshot import place_of
-from distill.journal import Journal
+from distill.journal import Journal, read_lines
 
 
 class Audited(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +36,7 @@ def file_of(data: Path, workload: str, adapter: str) -> Path:
 
 def audited_of(data: Path, workload: str, adapter: str) -> list[Audited]:
     """Those before are first. A line that cannot be read is none: its exchange is compared again."""
-    try:
-        lines = file_of(data, workload, adapter).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    found = [audited for line in lines if (audited := _read(line)) is not None]
+    found = read_lines(file_of(data, workload, adapter), Audited)
     return list({each.exchange: each for each in found}.values())
 
 
@@ -48,10 +44,3 @@ def keep(data: Path, workload: str, adapter: str, audited: Iterable[Audited]) ->
     with Journal(file_of(data, workload, adapter)) as journal:
         for each in audited:
             journal.append(msgspec.json.encode(each))
-
-
-def _read(line: bytes) -> Audited | None:
-    try:
-        return msgspec.json.decode(line, type=Audited)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None

@@ -18,17 +18,18 @@ from msgspec.structs import replace
 from distill.audit.arrived import Arrived
 from distill.audit.audited import Audited, audited_of, keep
 from distill.audit.sample import SLACK_US, Sampled, Wish, recorded, sample
-from distill.audit.teacher import AT_ONCE, Asked, Teacher, audit_id, message_of
+from distill.audit.teacher import AT_ONCE, Asked, Teacher, audit_id
 from distill.audit.verdict import Verdict, judge
 from distill.dataset.snapshot import place_of
 from distill.evaluate.agreement import agreement_scorer
 from distill.evaluate.result import newest_manifest
+from distill.labels.answer import logged_answer
 from distill.score.choose import choose
 from distill.score.scorer import Message, Question, Scorer
 from nightschool.config import Config, Promote
 from nightschool.errors import StoreBusy
 from nightschool.registry.change import Change, change_students, read_history
-from nightschool.registry.routing import Placed, Students, read_routing
+from nightschool.registry.routing import Placed, Students, read_routing, this_moment
 from nightschool.registry.steps import advance, hold, roll_back
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
@@ -181,7 +182,7 @@ def _scorer(config: Config, workload: str, asked: Sequence[Asked]) -> Scorer:
 
 def _examples(asked: Sequence[Asked]) -> Iterator[dict[str, list[Message]]]:
     for each in asked:
-        message = message_of(each.record.response) if each.record is not None else None
+        message = logged_answer(each.record.response) if each.record is not None else None
         if message is not None:
             yield {"messages": [message]}
 
@@ -194,10 +195,10 @@ def _audited(sampled: Sampled, asked: Asked | None, share: float, scorer: Scorer
     if asked.record is None:
         return replace(told, problem=asked.problem)
     told = replace(told, teacher=asked.record.id, cost_usd=asked.record.cost_usd)
-    teacher = message_of(asked.record.response)
+    teacher = logged_answer(asked.record.response)
     if teacher is None:
         return replace(told, problem="no_teacher_answer")
-    scored = scorer(_question(sampled.request), message_of(sampled.response), teacher)
+    scored = scorer(_question(sampled.request), logged_answer(sampled.response), teacher)
     return replace(told, agreement=scored.value if scored.is_measurement else None, problem=scored.problem)
 
 
@@ -217,7 +218,7 @@ def _begin_ramp(config: Config, workload: str) -> None:
         waits = candidate is not None and candidate.qualified and candidate.adapter not in before.withdrawn
         if not waits or before.held or before.canary is not None:
             return before
-        return advance(before, ramp=promote.ramp, now=_now())
+        return advance(before, ramp=promote.ramp, now=this_moment())
 
     reason = "qualified, and nobody had begun its ramp"
     change_students(config.data, workload, step, author=AUTHOR, action="promote", reason=reason)
@@ -238,12 +239,12 @@ def _follow(config: Config, workload: str, placed: Placed, verdict: Verdict) -> 
 
     def step(before: Students) -> Students:
         if action == "rollback":
-            return roll_back(before, adapter=placed.adapter, now=_now())
+            return roll_back(before, adapter=placed.adapter, now=this_moment())
         if action == "alarm":
             return hold(before)
         if before.held or before.canary != placed:
             return before
-        return advance(before, ramp=promote.ramp, now=_now())
+        return advance(before, ramp=promote.ramp, now=this_moment())
 
     change = change_students(config.data, workload, step, author=AUTHOR, action=action, reason=words)
     if change is None:
@@ -258,10 +259,6 @@ def _is_untold(promote: Promote, placed: Placed, verdict: Verdict, since: str, h
         return False
     alarms = [change for change in history if change.action == "alarm" and change.time >= since]
     return not any(placed.adapter in change.reason for change in alarms)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _text(time_us: int) -> str:

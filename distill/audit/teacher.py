@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import httpx
 import openai
@@ -15,7 +15,8 @@ from distill.audit.sample import Sampled
 from distill.openai_client import client_of
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
-from nightschool.record import Price, Record, id_text, new_id
+from nightschool.prices import prices_of
+from nightschool.record import Record, id_text, new_id
 from nightschool.store import wal
 from nightschool.store.exchange import to_record
 from nightschool.wire import json_text
@@ -54,9 +55,7 @@ class Teacher:
         self._workload = workload
         self._name = config.workloads[workload].teacher or config.default_upstream
         self._who = f"the teacher of {workload}, upstream {self._name!r},"
-        self._prices: Mapping[str, Price] = {
-            model: Price(price.input, price.output, price.cached_input) for model, price in config.prices.items()
-        }
+        self._prices = prices_of(config)
         self._redactor = Redactor([(rule.pattern, rule.replacement) for rule in config.record.redact])
         self._client = client_of(config.upstreams[self._name], timeout_s=_TIMEOUT_S, max_retries=_TRIES - 1)
         self._answers = 0
@@ -167,12 +166,3 @@ def audit_id(sampled: Sampled) -> str:
 
 def _identity(sampled: Sampled) -> bytes:
     return new_id(sampled.time_us, hashlib.sha256(f"{REASON}\n{sampled.id}".encode()).digest()[:10])
-
-
-def message_of(response: str | None) -> dict[str, Any] | None:
-    """The assistant's message in a chat completion; None where there is none."""
-    try:
-        message = json_text.decode((response or "").encode())["choices"][0]["message"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        return None
-    return message if isinstance(message, dict) else None

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 
+from distill.dataset.snapshot import find, folder_of
 from nightschool.wire.fingerprint import fingerprint
 from nightschool.wire.request import ABSENT, RequestBody
 
@@ -30,6 +31,12 @@ def fingerprints_of(files: Sequence[Path]) -> Counter[str]:
                     if prompt is not None:
                         counts[prompt] += 1
     return counts
+
+
+def learned_prompts(data: Path, workload: str, dataset: str) -> tuple[str, ...]:
+    """Those of the training side. Raises UnknownDataset."""
+    folder = folder_of(data, find(data, workload, dataset))
+    return tuple(sorted(fingerprints_of([folder / "train.parquet"])))
 
 
 def _raw(text: str | None) -> msgspec.Raw:

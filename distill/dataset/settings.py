@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from nightschool.config import Distill
+
 VALIDATION_SHARE = 0.05
 TEST_ROWS = 2_000
 VALIDATION_ROWS = 500
@@ -19,3 +21,8 @@ class Settings(msgspec.Struct, kw_only=True, frozen=True):
     max_examples: int = 10_000
     test_share: float = 0.1
     newest_days: int = 7
+
+
+def settings_of(distill: Distill) -> Settings:
+    """Of the configuration; the rest of ``distill`` is about what comes later."""
+    return Settings(**distill.model_dump(include=set(Settings.__struct_fields__)))

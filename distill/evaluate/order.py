@@ -10,6 +10,7 @@ from distill.dataset.snapshot import DatasetManifest, folder_of
 from distill.evaluate.candidate import Candidate, NoBaseModel, base_alone, with_adapter
 from distill.evaluate.judging import Judging
 from nightschool.config import Config, Evaluate
+from nightschool.prices import prices_of, student_price_of
 from nightschool.record import Price
 from nightschool.registry import adapters
 
@@ -47,7 +48,6 @@ def order_of(
     limit: int | None = None,
 ) -> Order:
     """``replicas``: those to ask, if not all that the configuration names."""
-    price = config.student.price
     return Order(
         data=config.data,
         workload=workload,
@@ -56,8 +56,8 @@ def order_of(
         live=live,
         settings=config.evaluate_of(workload),
         replicas=config.student.servers if replicas is None else replicas,
-        prices={model: Price(price.input, price.output, price.cached_input) for model, price in config.prices.items()},
-        student_price=None if price is None else Price(*price.per_million),
+        prices=prices_of(config),
+        student_price=student_price_of(config),
         judging=_judging(config, workload),
         limit=limit,
     )
@@ -88,6 +88,4 @@ def _judging(config: Config, workload: str) -> Judging | None:
     judge = config.evaluate_of(workload).judge
     if judge is None:
         return None
-    price = config.prices.get(judge.model)
-    known = None if price is None else Price(price.input, price.output, price.cached_input)
-    return Judging(judge, config.upstreams[judge.upstream], known)
+    return Judging(judge, config.upstreams[judge.upstream], prices_of(config).get(judge.model))

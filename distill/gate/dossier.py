@@ -6,7 +6,7 @@ hashed again is found out by the replay, since rows and decision no longer go to
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -67,6 +67,13 @@ def make_dossier(
         decision=decision,
         versions={"nightschool": version("nightschool"), "numpy": np.__version__},
     )
+
+
+def keep_decision(
+    subject: dict[str, Any], evidence: Evidence, criteria: Criteria, decision: Decision, folder: Path
+) -> Path:
+    """Made just now; returns the file of its dossier."""
+    return write_dossier(make_dossier(subject, evidence, criteria, decision, datetime.now(UTC)), folder)
 
 
 def dossiers_of(data: Path, workload: str) -> Path:

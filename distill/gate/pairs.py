@@ -42,6 +42,10 @@ class Evaluation(NamedTuple):
     manifest: dict[str, Any]
     evidence: Evidence
 
+    def subject(self, workload: str) -> dict[str, Any]:
+        """For the dossier of a decision by it."""
+        return {"workload": workload, "evaluation": self.folder.name, "manifest": self.manifest}
+
 
 def evaluations_of(data: Path, workload: str) -> Path:
     """The folder of a workload's evaluations."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from distill.gate.decide import Decision
 from distill.night.report import Outcome
 from nightschool.config import Config
 from nightschool.registry.change import change_students
-from nightschool.registry.routing import Students, read_routing
+from nightschool.registry.routing import Students, read_routing, this_moment
 from nightschool.registry.steps import advance, drop_candidate, give_up_canary, qualify
 
 AUTHOR = "job:night"
@@ -62,7 +61,7 @@ def _begun(before: Students, adapter: str, ramp: tuple[float, ...]) -> Students:
     candidate = before.candidate
     if candidate is None or candidate.adapter != adapter or before.held:
         return before
-    return advance(give_up_canary(before), ramp=ramp, now=datetime.now(UTC).isoformat(timespec="milliseconds"))
+    return advance(give_up_canary(before), ramp=ramp, now=this_moment())
 
 
 def _prompts(dataset: Path, min_rows: int) -> tuple[str, ...]:

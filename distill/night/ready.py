@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from nightschool.engine.replica import ReplicaError
-from nightschool.registry.processor import WRITTEN_EVERY
 from nightschool.registry.replicas import ReplicaStates, read_replicas
 
 _LOOK_EVERY_S = 0.5
@@ -23,7 +21,7 @@ def replicas_with(data: Path, adapter: str, *, patience_s: float, say: Callable[
     begin = said = time.monotonic()
     while True:
         states = read_replicas(data)
-        if not _is_written(states):
+        if not states.is_kept_up:
             return None
         ready = [each.url for each in states.ready_with(adapter)]
         if ready:
@@ -41,13 +39,6 @@ def replicas_with(data: Path, adapter: str, *, patience_s: float, say: Callable[
             said = time.monotonic()
             say(f"waiting for a replica with {adapter}, {waited_s:.0f} s so far: {_why(states)}")
         time.sleep(_LOOK_EVERY_S)
-
-
-def _is_written(states: ReplicaStates) -> bool:
-    """Whether a serve process keeps the file up to date."""
-    if not states.time:
-        return False
-    return datetime.now(UTC) - datetime.fromisoformat(states.time) < 4 * WRITTEN_EVERY
 
 
 def _why(states: ReplicaStates) -> str:

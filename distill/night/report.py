@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from distill.dataset.snapshot import place_of
-from distill.journal import Journal
+from distill.journal import Journal, read_lines
 
 Outcome = Literal["too_few", "nothing_new", "undecided", "rejected", "withdrawn", "qualified", "held", "promoted"]
 
@@ -42,18 +42,7 @@ def keep(data: Path, report: Report) -> None:
 
 def reports_of(data: Path, workload: str) -> list[Report]:
     """The oldest first; a line that cannot be read is none."""
-    try:
-        lines = _file(data, workload).read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
-    return [report for line in lines if (report := _read(line)) is not None]
-
-
-def _read(line: bytes) -> Report | None:
-    try:
-        return msgspec.json.decode(line, type=Report)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    return read_lines(_file(data, workload), Report)
 
 
 def _file(data: Path, workload: str) -> Path:

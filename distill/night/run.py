@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from distill.dataset.build import TooFewExamples, build
-from distill.dataset.settings import Settings
+from distill.dataset.settings import settings_of
 from distill.dataset.snapshot import DatasetManifest, datasets_of
 from distill.evaluate.candidate import Candidate
 from distill.evaluate.order import candidate_of, order_of
@@ -23,7 +22,7 @@ from distill.evaluate.result import Manifest
 from distill.evaluate.run import Progress, evaluate
 from distill.gate.criteria import criteria_of
 from distill.gate.decide import Decision, decide
-from distill.gate.dossier import dossiers_of, make_dossier, write_dossier
+from distill.gate.dossier import dossiers_of, keep_decision
 from distill.gate.pairs import newest_evaluation
 from distill.night.follow import AUTHOR, follow
 from distill.night.ready import replicas_with
@@ -109,14 +108,7 @@ def _run(plan: Plan, night: Night) -> dict[str, Any]:
 
 
 def _dataset(plan: Plan) -> DatasetManifest:
-    given = plan.config.distill_of(plan.workload)
-    settings = Settings(
-        min_examples=given.min_examples,
-        max_examples=given.max_examples,
-        test_share=given.test_share,
-        newest_days=given.newest_days,
-    )
-    return build(plan.data, Selection(plan.workload), settings)
+    return build(plan.data, Selection(plan.workload), settings_of(plan.config.distill_of(plan.workload)))
 
 
 def _nothing_new(plan: Plan, dataset: DatasetManifest) -> str | None:
@@ -171,9 +163,8 @@ def _decide(plan: Plan, evaluation: Manifest) -> tuple[Decision, Path]:
     found = newest_evaluation(plan.data, plan.workload, evaluation.id)
     criteria = criteria_of(plan.promote)
     decision = decide(found.evidence, criteria)
-    subject = {"workload": plan.workload, "evaluation": found.folder.name, "manifest": found.manifest}
-    dossier = make_dossier(subject, found.evidence, criteria, decision, datetime.now(UTC))
-    return decision, write_dossier(dossier, dossiers_of(plan.data, plan.workload))
+    folder = dossiers_of(plan.data, plan.workload)
+    return decision, keep_decision(found.subject(plan.workload), found.evidence, criteria, decision, folder)
 
 
 def _students(plan: Plan) -> Students:

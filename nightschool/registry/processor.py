@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from nightschool.errors import RegistryError
@@ -19,8 +18,6 @@ from nightschool.store.durable import make_folder
 from nightschool.store.lock import is_locked, lock
 
 LOCK = "processor.lock"
-WRITTEN_EVERY = timedelta(seconds=5)
-"""The serve process writes `replicas.json` at least so often; one that is much older has nobody who writes it."""
 _LOOK_EVERY_S = 0.2
 
 
@@ -50,7 +47,4 @@ def processor_taken(data: Path, *, patience_s: float = 600.0) -> Iterator[None]:
 
 def _all_rest(data: Path) -> bool:
     states = read_replicas(data)
-    if not states.time:
-        return True
-    age = datetime.now(UTC) - datetime.fromisoformat(states.time)
-    return age > 4 * WRITTEN_EVERY or all(each.paused and not each.ready for each in states.replicas)
+    return not states.is_kept_up or all(each.paused and not each.ready for each in states.replicas)

@@ -6,6 +6,7 @@ are not in the file, and get no requests.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ from nightschool.store.durable import make_folder, new_file
 
 FORMAT_VERSION = 1
 FILE = "replicas.json"
+WRITTEN_EVERY = timedelta(seconds=5)
+"""By the serve process, at least."""
 
 
 class ReplicaState(msgspec.Struct, kw_only=True, frozen=True):
@@ -47,6 +50,11 @@ class ReplicaStates(msgspec.Struct, kw_only=True, frozen=True):
     format_version: int = FORMAT_VERSION
     time: str = ""
     replicas: tuple[ReplicaState, ...] = ()
+
+    @property
+    def is_kept_up(self) -> bool:
+        """Whether a serve process is there, which writes it anew all the while."""
+        return self.time != "" and datetime.now(UTC) - datetime.fromisoformat(self.time) < 4 * WRITTEN_EVERY
 
     def ready_with(self, adapter: str) -> tuple[ReplicaState, ...]:
         """Those that can answer for an adapter."""

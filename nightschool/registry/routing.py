@@ -8,6 +8,7 @@ Pure values here; `nightschool.registry.steps` says what a change does to them, 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -99,6 +100,11 @@ class RoutingState(msgspec.Struct, kw_only=True, frozen=True):
     def wanted(self) -> tuple[str, ...]:
         """Adapters that every replica has to hold, for any workload."""
         return tuple(dict.fromkeys(name for students in self.workloads.values() for name in students.wanted()))
+
+
+def this_moment() -> str:
+    """As the changes of the state are told: UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def registry_of(data: Path) -> Path:

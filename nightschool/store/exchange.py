@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightschool.prices import price_for
 from nightschool.record import Price, Record, id_text
 from nightschool.store import wal
 from nightschool.wire import json_text
@@ -78,7 +79,7 @@ def to_record(
         completion_tokens=usage.completion,
         cached_tokens=usage.cached,
         reasoning_tokens=usage.reasoning,
-        cost_usd=cost_usd(usage, student_price if student else _price(served, requested, prices)),
+        cost_usd=cost_usd(usage, student_price if student else price_for(served, requested, prices)),
         latency_ms=_milliseconds(end.latency_us if end else None),
         first_token_ms=_milliseconds(ending.first_token_us),
         overhead_ms=_milliseconds(end.overhead_us if end else None),
@@ -100,11 +101,6 @@ def _error_type(request: wal.Request, question: Question, ending: wal.End, answe
     certain = ending.error_type or request.error_type or question.error_type or answer.error_type
     invalid_utf8 = question.invalid_utf8 or answer.invalid_utf8
     return certain or ("invalid_utf8" if invalid_utf8 else None)
-
-
-def _price(served: str | None, requested: str | None, prices: Mapping[str, Price]) -> Price | None:
-    """The served model's; else the requested one's, whose dated version served."""
-    return next((prices[name] for name in (served, requested) if name is not None and name in prices), None)
 
 
 def _finish_reason(document: Any) -> str | None:

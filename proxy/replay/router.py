@@ -8,12 +8,12 @@ Replicas are always well, so nothing is said of failures.
 from __future__ import annotations
 
 from nightschool.config import Config
+from nightschool.prices import price_for, prices_of, student_price_of
 from nightschool.wire.usage import cost_usd
 from proxy.replay.past import Past
 from proxy.replay.rules import Rules, Undecidable
 from proxy.replay.supposed import Supposed
 from proxy.route import Route
-from proxy.runtime import log_header
 from proxy.students.choice import choose
 from proxy.students.named_model import StudentUnavailable, named_in, route_to
 
@@ -37,7 +37,7 @@ class Router:
     def __init__(self, config: Config, supposed: Supposed) -> None:
         self._rules = Rules(config)
         self._supposed = supposed
-        self._prices = log_header(config, worker="")
+        self._prices, self._student_price = prices_of(config), student_price_of(config)
         self._health = AlwaysWell()
 
     def route(self, past: Past) -> Route | Undecidable:
@@ -65,7 +65,5 @@ class Router:
     def cost_usd(self, past: Past, route: Route) -> float | None:
         """With the tokens that were counted then: of another model's answer they are an estimate."""
         if route.target == "student":
-            return cost_usd(past.usage, self._prices.student_price)
-        prices = self._prices.prices
-        names = (past.model_served, past.model_requested)
-        return cost_usd(past.usage, next((prices[name] for name in names if name is not None and name in prices), None))
+            return cost_usd(past.usage, self._student_price)
+        return cost_usd(past.usage, price_for(past.model_served, past.model_requested, self._prices))

@@ -42,7 +42,8 @@ def hook() -> Iterator[Hook]:
 
 
 def notify(hook: Hook, *on: str) -> Notify:
-    return Notify(webhook=SecretStr(f"{hook.url}/secret"), on=on or ("promote", "rollback", "failure"))  # type: ignore[arg-type]
+    webhook = SecretStr(f"{hook.url}/secret")
+    return Notify.model_validate({"webhook": webhook, **({"on": on} if on else {})})
 
 
 def change(data: Path, step: Any, action: str) -> None:
