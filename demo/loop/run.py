@@ -59,24 +59,22 @@ def _demo(scale: Scale, source: Path | None, *, again: bool) -> None:
 
 
 def _tell(stages: Stages, place: Place, scale: Scale) -> None:
-    """The story. The engine is there from the night on."""
-    minutes = scale.minutes
-    if not stages.is_done("record"):
-        title(f"an app works, its teacher answers, and everything is recorded ({minutes['record']} min)")
-        stages.record()
-    with _serve(place) if not stages.is_done("harm") else contextlib.nullcontext():
-        if not stages.is_done("night"):
-            title(f"night: dataset, training, evaluation, gate ({minutes['night']} min)")
-            stages.night()
-        if not stages.is_done("ramp"):
-            title(f"the ramp: the same app, more and more answered by the student ({minutes['ramp']} min)")
-            stages.ramp()
-        if not stages.is_done("live"):
-            title(f"live: the same app, answered by the student ({minutes['live']} min)")
-            stages.live()
-        if not stages.is_done("harm"):
-            title(f"harm: a worse student is forced live, and the audit finds out ({minutes['harm']} min)")
-            stages.harm()
+    """The story, from where it was left. The engine is there from the night on."""
+    opening = [("record", "an app works, its teacher answers, and everything is recorded", stages.record)]
+    loop = [
+        ("night", "night: dataset, training, evaluation, gate", stages.night),
+        ("ramp", "the ramp: the same app, more and more answered by the student", stages.ramp),
+        ("live", "live: the same app, answered by the student", stages.live),
+        ("harm", "harm: a worse student is forced live, and the audit finds out", stages.harm),
+    ]
+    for part, around in ((opening, contextlib.nullcontext()), (loop, _serve(place))):
+        left = [each for each in part if not stages.is_done(each[0])]
+        if not left:
+            continue
+        with around:
+            for stage, words, play in left:
+                title(f"{words} ({scale.minutes[stage]} min)")
+                play()
     title("what came of it")
     write_report(place, stages)
 
