@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from cli.screen import Column, table_that_fits
 
 if TYPE_CHECKING:
-    from distill.train.checkpoint import Point
     from distill.train.order import Order
+    from distill.train.points import Point
     from distill.train.run import Started, Trained
 
 _QUIET = {

@@ -13,13 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
-from distill.dataset.snapshot import place_of
-from distill.night.report import nights_of
-from distill.night.standing import Standing
+from distill.night.standing import is_running, standing_nights
 from distill.schedule.due import due, known, read_served, write_served
-from nightschool.store.lock import is_locked
 
 
 class Nights:
@@ -46,7 +41,7 @@ class Nights:
                 *self._interrupted,
                 *(name for name, line in schedules.items() if due(line, self._served[name], now)),
             }
-            found = [name for name in sorted(wanted - self._begun.keys()) if not self._runs(name)]
+            found = [name for name in sorted(wanted - self._begun.keys()) if not is_running(self._data, name)]
             self._begun |= dict.fromkeys(found, now)
             self._interrupted -= self._begun.keys()
             return found
@@ -64,16 +59,7 @@ class Nights:
         self._served = served  # first: what a full disk does not keep begins no night every second
         write_served(self._data, served)
 
-    def _runs(self, workload: str) -> bool:
-        return is_locked(nights_of(self._data) / f"{place_of(self._data, workload).name}.lock")
-
 
 def _standing(data: Path) -> set[str]:
     """Workloads whose night runs, or was killed."""
-    found = set()
-    for path in nights_of(data).glob("*.json"):
-        try:
-            found.add(msgspec.json.decode(path.read_bytes(), type=Standing).workload)
-        except (msgspec.DecodeError, UnicodeDecodeError, FileNotFoundError):
-            continue  # it has ended just now, or was cut by a full disk
-    return found
+    return {standing.workload for standing in standing_nights(data)}

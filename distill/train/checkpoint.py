@@ -19,24 +19,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from distill.train.points import Point
 from nightschool.store.durable import new_file
 
 FILE = "checkpoint.safetensors"
 _STATE = "state"
-
-
-class Point(msgspec.Struct, frozen=True):
-    """One finished step, as it stands in the curve."""
-
-    step: int
-    epoch: float
-    tokens: int
-    """Of all steps so far, prompts and answers, shared beginnings counted for each sequence that has them."""
-    seconds: float
-    learning_rate: float
-    train_loss: float
-    """Nats per learned token of this step, weighted as in training."""
-    validation_loss: float | None
 
 
 class Standing(msgspec.Struct, kw_only=True):

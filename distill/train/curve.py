@@ -1,28 +1,17 @@
-"""The loss curve of a run: as a table for programs, as a picture for people."""
+"""The loss curve of a run: as a picture for people."""
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 
-import msgspec
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from distill.train.checkpoint import Point
+from distill.train.points import Point
 
 _SMOOTH_STEPS = 40
 """The picture shows means over about this many steps of all."""
-
-
-def curve_csv(points: Sequence[Point]) -> str:
-    """One line for each step, with the names of ``Point`` as its head."""
-    text = io.StringIO()
-    lines = csv.writer(text)
-    lines.writerow(Point.__struct_fields__)
-    lines.writerows(msgspec.structs.astuple(point) for point in points)
-    return text.getvalue()
 
 
 def curve_png(points: Sequence[Point], title: str, best_step: int) -> bytes:

@@ -19,7 +19,6 @@ import torch
 
 from distill.train.checkpoint import (
     Checkpoint,
-    Point,
     Standing,
     random_state,
     read_checkpoint,
@@ -31,6 +30,7 @@ from distill.train.loss import row_loss, row_nll
 from distill.train.optimizer import moments_of, optimizer_for, set_moments
 from distill.train.order import Order
 from distill.train.pack import rows_of
+from distill.train.points import Point
 from distill.train.schedule import rate_share
 from distill.train.sequence import TokenSequence
 from distill.train.settings import LARGEST_GRADIENT, TrainSettings
@@ -46,6 +46,8 @@ class TrainingDiverged(NightschoolError):
 
 Watch = Callable[[Point, Order], object]
 """Hears of every finished step."""
+Tell = Callable[[Sequence[Point], int], object]
+"""Hears of all points so far and the number of steps: before the first step, and after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,19 @@ class Trainer:
     """One run in this process; ``train`` it once."""
 
     def __init__(
-        self, task: Task, folder: Path, team: Team, *, watch: Watch, checkpoint_every_s: float | None = None
+        self,
+        task: Task,
+        folder: Path,
+        team: Team,
+        *,
+        watch: Watch,
+        tell: Tell = lambda _points, _steps: None,
+        checkpoint_every_s: float | None = None,
     ) -> None:
         self._task = task
         self._folder = folder
         self._team = team
-        self._watch = watch
+        self._watch, self._tell = watch, tell
         self._checkpoint_every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
         self._parameters = [parameter for _, parameter in trained(task.model)]
         self._optimizer = optimizer_for(task.model, task.settings)
@@ -86,6 +95,7 @@ class Trainer:
         task, standing = self._task, self._resume()
         order, looks = task.order, task.order.looks(task.settings.validations_per_epoch)
         task.model.train()
+        self._tell(standing.points, order.steps)
         written_at = time.monotonic()
         while standing.step < order.steps and standing.looks_without_gain < task.settings.patience:
             loss, tokens, rate = self._step(standing.step, order)
@@ -97,6 +107,7 @@ class Trainer:
             )
             standing.points.append(point)
             self._watch(point, order)
+            self._tell(standing.points, order.steps)
             if time.monotonic() - written_at >= self._checkpoint_every_s:
                 self._write()
                 written_at = time.monotonic()

@@ -27,11 +27,13 @@ from distill.train.base import Base, find_base, load_weights
 from distill.train.card import card_of
 from distill.train.checkpoint import Standing
 from distill.train.circumstances import circumstances_of
-from distill.train.curve import curve_csv, curve_png
+from distill.train.curve import curve_png
 from distill.train.deterministic import deterministic
-from distill.train.loop import Task, Trainer, Watch
+from distill.train.loop import Task, Tell, Trainer, Watch
 from distill.train.lora import adapter_files, add_lora, lora_parameters
 from distill.train.memory import check_memory, needed_bytes
+from distill.train.points import curve_csv
+from distill.train.progress import LOCK, Progress, ProgressFile
 from distill.train.read import Sequences, read_side
 from distill.train.sequence import Writer
 from distill.train.settings import Decided, TrainSettings, settle
@@ -45,6 +47,8 @@ from nightschool.store.lock import lock_at_once
 
 _LIBRARIES = ("torch", "transformers", "peft")
 _FINISHED = "finished.json"
+_PATIENCE_S = 0.2
+"""With the run's lock: somebody may only be looking whether it is held."""
 
 
 class NothingToLearn(NightschoolError):
@@ -114,8 +118,9 @@ def train(
             )
             model = add_lora(model, base, settings)
             task = Task(model, settings, sides[0].kept, sides[1].kept)
-            trainer = Trainer(task, folder, team, watch=watch, checkpoint_every_s=checkpoint_every_s)
-            standing = trainer.train()
+            with _told(folder, team, dataset, base) as tell:
+                trainer = Trainer(task, folder, team, watch=watch, tell=tell, checkpoint_every_s=checkpoint_every_s)
+                standing = trainer.train()
         manifest = _publish(data, run, dataset, base, decided, sides, task, standing, team)
         return Trained(manifest, new=True)
 
@@ -129,10 +134,30 @@ def _held(folder: Path, team: Team) -> Iterator[None]:
     if not team.leads:
         yield
         return
-    with lock_at_once(folder / "lock") as held:
+    with lock_at_once(folder / LOCK, patience_s=_PATIENCE_S) as held:
         if not held:
             raise StoreBusy(f"the run {folder.name} is being trained by another process", remedy="wait for its end")
         yield
+
+
+@contextmanager
+def _told(folder: Path, team: Team, dataset: DatasetManifest, base: Base) -> Iterator[Tell]:
+    """What tells others how far the training is; however it ends but by a kill, nothing is told afterwards."""
+    if not team.leads:
+        yield lambda _points, _steps: None
+        return
+    about = Progress(
+        workload=dataset.workload,
+        dataset=dataset.name,
+        base_model=base.name,
+        run=folder.name,
+        device=str(team.device),
+    )
+    progress = ProgressFile(folder, about)
+    try:
+        yield progress.tell
+    finally:
+        progress.remove()
 
 
 def _name_of_run(dataset: DatasetManifest, base: Base, settings: TrainSettings) -> str:
@@ -245,5 +270,5 @@ def _finish(folder: Path, manifest: AdapterManifest) -> None:
     with new_file(folder / _FINISHED) as file:
         file.write(json.dumps({"adapter": manifest.name}).encode())
     for path in folder.iterdir():
-        if path.name not in (_FINISHED, "lock"):
+        if path.name not in (_FINISHED, LOCK):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -10,13 +10,13 @@ import torch
 from distill.train.checkpoint import (
     FILE,
     Checkpoint,
-    Point,
     Standing,
     random_state,
     read_checkpoint,
     set_random_state,
     write_checkpoint,
 )
+from distill.train.points import Point
 
 
 def checkpoint() -> Checkpoint:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.train.checkpoint import Point, Standing, read_checkpoint
+from distill.train.checkpoint import Standing, read_checkpoint
 from distill.train.loop import Trainer, TrainingDiverged, validation_loss
 from distill.train.lora import set_weights, weights_of
 from distill.train.order import Order
+from distill.train.points import Point
 from distill.train.settings import TrainSettings
 from distill.train.team import Team
 from tests.distill.train.school import PLAIN, task
