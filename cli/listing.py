@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from cli.cells import dollars, duration, harmless, moment, plain, tokens
-from cli.conversation import facts, last_question, turns
+from cli.conversation import facts
 from cli.screen import Column, console, table_that_fits
 from nightschool.store.imports.exported import line_of
+from nightschool.wire.turns import last_question, turns
 
 BODIES = ("request", "response", "logprobs")
 SHORT_ID = 12

@@ -91,10 +91,7 @@ def _rows(name: str, students: Students, replicas: ReplicaStates, gone: frozense
     note = "held" if students.held else ""
     if name in gone:
         note = "not in the configuration: its teacher answers"
-    before = 0.0
-    for placed in students.answering():
-        share = placed.share if placed is students.canary else 100 - before
-        before += placed.share
+    for placed, share in students.shares():
         ready = len(replicas.ready_with(placed.adapter))
         who = "canary" if placed is students.canary else "live"
         yield [

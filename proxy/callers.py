@@ -6,8 +6,9 @@ A keyed hash of the credential, so that one caller can be told from another and 
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
+
+from nightschool.store.secret import kept_secret
 
 MAX_REMEMBERED = 10_000
 
@@ -31,17 +32,5 @@ class Callers:
 
 
 def caller_secret(data: Path) -> bytes:
-    """The folder's secret, made by whoever needs it first."""
-    path = data / "keys" / "client-hash.key"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    if not path.exists():
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(os.urandom(32))
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_bytes()
+    """The data folder's secret for callers."""
+    return kept_secret(data, "client-hash")

@@ -28,7 +28,7 @@ from distill.score.choose import choose
 from distill.score.scorer import Message, Question, Scorer
 from nightschool.config import Config, Promote
 from nightschool.errors import StoreBusy
-from nightschool.registry.change import Change, change_students, read_history
+from nightschool.registry.change import Change, answering_since, change_students, read_history
 from nightschool.registry.routing import Placed, Students, read_routing, this_moment
 from nightschool.registry.steps import advance, hold, roll_back
 from nightschool.store.durable import make_folder
@@ -97,16 +97,6 @@ def _watch(
             f"promote.on_harm says\n  try: `nightschool rollback {workload}`"
         )
     return Watched(workload, placed.adapter, placed.share, len(new), verdict, done, failure)
-
-
-def answering_since(history: Sequence[Change], placed: Placed) -> str:
-    """When the adapter began to answer, without a break until now."""
-    since = placed.since
-    for change in reversed(history):
-        if placed.adapter not in (each.adapter for each in change.after.answering()):
-            break
-        since = min(since, change.time)
-    return since
 
 
 def _wish(

@@ -27,7 +27,7 @@ def card_of(manifest: DatasetManifest, folder: Path) -> str:
             "",
             *_sides(manifest),
             *_notes(manifest),
-            *_exclusions(manifest, _some_ids(folder)),
+            *_exclusions(manifest, some_ids(folder)),
             *_settings(manifest),
         ]
     )
@@ -105,7 +105,7 @@ def _settings(manifest: DatasetManifest) -> Iterator[str]:
     yield f"- sha256: {manifest.hash}\n"
 
 
-def _some_ids(folder: Path) -> dict[str, list[str]]:
+def some_ids(folder: Path) -> dict[str, list[str]]:
     """The first few exchanges of each reason."""
     some: dict[str, list[str]] = {}
     with pq.ParquetFile(folder / "excluded.parquet") as file:

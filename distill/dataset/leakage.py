@@ -25,6 +25,21 @@ class Leak(NightschoolError):
         )
 
 
+class Shared(NamedTuple):
+    """What stands on both sides."""
+
+    key: int | str
+    tested: str
+    """An exchange that has it."""
+    learned: str
+    """One of the training side."""
+
+    @property
+    def is_group(self) -> bool:
+        """Else it is an exact input."""
+        return isinstance(self.key, str)
+
+
 class _Input(NamedTuple):
     key: int | str
     id: str
@@ -32,11 +47,16 @@ class _Input(NamedTuple):
 
 def check_leakage(folder: Path) -> None:
     """Raise Leak if an exact input or a group of the training file is in the test or the validation file."""
+    for found in shared(folder):
+        raise Leak("the group" if found.is_group else "the exact input", found.tested, found.learned)
+
+
+def shared(folder: Path) -> Iterator[Shared]:
+    """Each time that an exact input or a group of the test or validation file is in the training file."""
     held_out = {found.key: found.id for name in ("test", "validation") for found in _inputs(folder / f"{name}.parquet")}
     for learned in _inputs(folder / "train.parquet"):
         if learned.key in held_out:
-            what = "the group" if isinstance(learned.key, str) else "the exact input"
-            raise Leak(what, held_out[learned.key], learned.id)
+            yield Shared(learned.key, held_out[learned.key], learned.id)
 
 
 def _inputs(path: Path) -> Iterator[_Input]:

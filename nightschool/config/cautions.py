@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from nightschool.config.hosts import is_loopback, is_private
 from nightschool.config.models import Config, Upstream
-
-_PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".cluster.local")
 
 
 def warnings(config: Config) -> list[str]:
@@ -22,29 +20,6 @@ def warnings(config: Config) -> list[str]:
         *_judges(config),
         *_audits(config),
     ]
-
-
-def is_loopback(host: str) -> bool:
-    """A host that only this machine can reach."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    address = _address(host)
-    return address is not None and address.is_loopback
-
-
-def _is_private(host: str) -> bool:
-    """A host that is reached without crossing the internet, as far as its name tells."""
-    address = _address(host)
-    if address is not None:
-        return address.is_private or address.is_loopback or address.is_link_local
-    return "." not in host or host.endswith(_PRIVATE_ENDINGS)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 def _host(upstream: Upstream) -> str:
@@ -66,7 +41,7 @@ def _open_door(config: Config) -> Iterator[str]:
 
 
 def _transport(upstream: Upstream) -> Iterator[str]:
-    if upstream.base_url.startswith("http://") and not _is_private(_host(upstream)):
+    if upstream.base_url.startswith("http://") and not is_private(_host(upstream)):
         yield f"base_url: requests and keys go to {_host(upstream)} unencrypted; use https://"
     if upstream.verify_tls is False:
         yield "verify_tls: nobody checks who answers, so keys can be taken; name the authority's PEM file instead"
@@ -111,7 +86,7 @@ def _judges(config: Config) -> Iterator[str]:
         if judge is None:
             continue
         where, upstream = f"workloads.{name}.evaluate.judge", config.upstreams[judge.upstream]
-        if not _brings_credentials(upstream) and not _is_private(_host(upstream)):
+        if not _brings_credentials(upstream) and not is_private(_host(upstream)):
             yield f"{where}: {judge.upstream} has no api_key of its own, and a judge brings none; give it one"
         if judge.model not in config.prices:
             yield f"{where}: {judge.model} has no price, so only max_calls limits what it may cost; add one to prices"
@@ -124,7 +99,7 @@ def _audits(config: Config) -> Iterator[str]:
     for name, workload in config.workloads.items():
         teacher = workload.teacher or config.default_upstream
         upstream = config.upstreams[teacher]
-        if workload.promote.audit and not _brings_credentials(upstream) and not _is_private(_host(upstream)):
+        if workload.promote.audit and not _brings_credentials(upstream) and not is_private(_host(upstream)):
             yield (
                 f"workloads.{name}.promote.audit: {teacher} has no api_key of its own, so nobody can be asked beside "
                 "a student: its ramp stays at the first share, and harm is not noticed; give it one, or audit: 0"

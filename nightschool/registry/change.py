@@ -9,13 +9,13 @@ next change, and of several lines with one revision the last one counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from nightschool.registry.routing import FILE, RoutingState, Students, read_routing, registry_of
+from nightschool.registry.routing import FILE, Placed, RoutingState, Students, read_routing, registry_of
 from nightschool.store.durable import PRIVATE, make_folder, new_file
 from nightschool.store.lock import lock
 
@@ -90,6 +90,16 @@ def read_history(data: Path, workload: str | None = None) -> list[Change]:
             by_revision[change.revision] = change
     changes = [by_revision[revision] for revision in sorted(by_revision)]
     return [change for change in changes if workload in (None, change.workload)]
+
+
+def answering_since(history: Sequence[Change], placed: Placed) -> str:
+    """When the adapter began to answer, without a break until now."""
+    since = placed.since
+    for change in reversed(history):
+        if placed.adapter not in (each.adapter for each in change.after.answering()):
+            break
+        since = min(since, change.time)
+    return since
 
 
 def _decoded(line: bytes) -> Change | None:

@@ -77,6 +77,11 @@ class Students(msgspec.Struct, kw_only=True, frozen=True):
         """Those that answer clients, the canary first."""
         return tuple(each for each in (self.canary, self.live) if each is not None)
 
+    def shares(self) -> tuple[tuple[Placed, float], ...]:
+        """Those that answer, and their parts of the conversations in per cent: a live one has what the canary leaves."""
+        taken = 0.0 if self.canary is None else self.canary.share
+        return tuple((each, each.share if each is self.canary else 100 - taken) for each in self.answering())
+
     def wanted(self) -> tuple[str, ...]:
         """Adapters that every replica has to hold, those that answer first; one that can be rolled back to is kept."""
         names = [each.adapter for each in (*self.answering(), self.candidate, self.previous) if each is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from nightschool.store.reader import Window
 
+NO_WORKLOAD = "-"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -18,6 +20,12 @@ class Filter:
     """Which exchanges; everything given must hold."""
 
     workload: str | None = None
+    """Its name; ``-`` for what no rule named."""
+    target: str | None = None
+    """``teacher`` or ``student``."""
+    conversation: str | None = None
+    text: str | None = None
+    """That stands in the request or the answer, in any case."""
     model: str | None = None
     """As requested or as served; may be a pattern with ``*``."""
     status: str | None = None
@@ -34,12 +42,10 @@ class Filter:
         return " and ".join(sql for sql, _ in parts) or "true", values
 
     def _parts(self) -> Iterator[tuple[str, list[Any]]]:
-        if self.window.since_us is not None:
-            yield "time >= ?", [moment(self.window.since_us)]
-        if self.window.until_us is not None:
-            yield "time < ?", [moment(self.window.until_us)]
-        if self.workload is not None:
-            yield "workload = ?", [self.workload]
+        for sign, time_us in ((">=", self.window.since_us), ("<", self.window.until_us)):
+            if time_us is not None:
+                yield f"time {sign} ?", [moment(time_us)]
+        yield from self._columns()
         if self.model is not None:
             yield "(model_requested glob ? or model_served glob ?)", [self.model, self.model]
         if self.status is not None:
@@ -48,6 +54,32 @@ class Filter:
             yield "tags[?] = ?", [name, value]
         if self.where is not None:
             yield f"({self.where}\n)", []
+        if self.text is not None:  # last: it reads bodies, where everything else reads columns
+            yield _text(self.text)
+
+    def _columns(self) -> Iterator[tuple[str, list[Any]]]:
+        if self.workload == NO_WORKLOAD:
+            yield "workload is null", []
+        named = self.workload if self.workload != NO_WORKLOAD else None
+        for name, value in (("workload", named), ("target", self.target), ("conversation", self.conversation)):
+            if value is not None:
+                yield f"{name} = ?", [value]
+
+
+def _text(text: str) -> tuple[str, list[Any]]:
+    patterns = [f"%{_literal(spelling)}%" for spelling in _spellings(text)]
+    either = "request ilike ? escape '\\' or response ilike ? escape '\\'"
+    return f"({' or '.join([either] * len(patterns))})", [pattern for pattern in patterns for _ in range(2)]
+
+
+def _spellings(text: str) -> list[str]:
+    """As it may stand in a body: plain, or inside of JSON, whose writers escape quotes, and some all but ASCII."""
+    return list(dict.fromkeys((text, json.dumps(text, ensure_ascii=False)[1:-1], json.dumps(text)[1:-1])))
+
+
+def _literal(text: str) -> str:
+    """As a pattern that stands for itself."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 def parse_status(text: str) -> str:

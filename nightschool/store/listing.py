@@ -16,6 +16,11 @@ from nightschool.store.reader import EVERYTHING, Window
 
 Row = dict[str, Any]
 
+
+class UnknownExchange(StoreError):
+    """No exchange, or more than one, is meant."""
+
+
 _SHORTEST_PIECE = 4
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _NEAR_US = 1_000_000
@@ -29,25 +34,25 @@ def newest(folder: Path, filters: Filter, *, limit: int) -> list[Row]:
         # Narrow columns first: bodies are read for the few rows that are shown, not for all that are sorted.
         query = f"select id, time from exchanges where {condition} order by time desc, id desc limit ?"
         found = store.execute(query, [*values, limit]).fetchall()
-        return _whole(store, found)
+        return whole(store, found)
 
     return ask(folder, question, filters.window)
 
 
 def one(folder: Path, piece: str) -> Row:
-    """The exchange whose id is ``piece``, or begins or ends with it; StoreError unless there is exactly one."""
+    """The exchange whose id is ``piece``, or begins or ends with it; UnknownExchange unless there is exactly one."""
     piece = piece.strip().lower()
     if len(piece) < _SHORTEST_PIECE:
-        raise StoreError(f"{piece!r} is too short for an id", remedy=f"give at least {_SHORTEST_PIECE} characters")
+        raise UnknownExchange(f"{piece!r} is too short for an id", remedy=f"give at least {_SHORTEST_PIECE} characters")
     if _UUID7.fullmatch(piece):
         rows = _matching(folder, "id = ?", [piece], _window_of(piece)) or _matching(folder, "id = ?", [piece])
     else:
         rows = _matching(folder, "starts_with(id, ?) or ends_with(id, ?)", [piece, piece])
     if not rows:
-        raise StoreError(f"there is no exchange {piece}", remedy="`nightschool logs list` shows the newest")
+        raise UnknownExchange(f"there is no exchange {piece}", remedy="`nightschool logs list` shows the newest")
     if len(rows) > 1:
         listed = ", ".join(row["id"] for row in rows[:5])
-        raise StoreError(f"{piece} fits several exchanges: {listed}", remedy="give more of the id")
+        raise UnknownExchange(f"{piece} fits several exchanges: {listed}", remedy="give more of the id")
     return rows[0]
 
 
@@ -64,13 +69,13 @@ def feedback_about(folder: Path, identity: str) -> list[Row]:
 def _matching(folder: Path, condition: str, values: Sequence[Any], window: Window = EVERYTHING) -> list[Row]:
     def question(store: duckdb.DuckDBPyConnection) -> list[Row]:
         found = store.execute(f"select id, time from exchanges where {condition} limit 6", values).fetchall()
-        return _whole(store, found)
+        return whole(store, found)
 
     return ask(folder, question, window)
 
 
-def _whole(store: duckdb.DuckDBPyConnection, keys: Sequence[tuple[Any, ...]]) -> list[Row]:
-    """All columns of the exchanges with these (id, time), in this order."""
+def whole(store: duckdb.DuckDBPyConnection, keys: Sequence[tuple[Any, ...]]) -> list[Row]:
+    """All columns of the exchanges with these (id, time), in this order: bodies are read for these few alone."""
     if not keys:
         return []
     times = [time for _, time in keys]

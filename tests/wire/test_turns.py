@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.conversation import Turn, last_question, turns
+from nightschool.wire.turns import Turn, last_question, turns
 
 USER = {"role": "user", "content": "why?"}
 CALL = {"id": "c", "type": "function", "function": {"name": "find", "arguments": '{"q": 1.0}'}}
@@ -35,7 +35,7 @@ def test_tool_calls_are_shown_with_their_arguments_as_they_were() -> None:
     result = {"role": "tool", "name": "find", "tool_call_id": "c", "content": "42"}
 
     assert read({"messages": [*request["messages"], result]})[1:] == [
-        Turn("assistant calls", 'find({"q": 1.0})'),
+        Turn("assistant calls", 'find({"q": 1.0})', is_call=True),
         Turn("tool find", "42"),
     ]
 
@@ -62,7 +62,7 @@ def test_the_responses_api_is_read_too() -> None:
     assert read(request, {"object": "response", "output": output}) == [
         Turn("system", "be kind"),
         Turn("user", "why?"),
-        Turn("assistant calls", "find({})"),
+        Turn("assistant calls", "find({})", is_call=True),
         Turn("assistant", "because"),
     ]
 

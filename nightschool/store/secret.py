@@ -1,0 +1,23 @@
+"""Secrets of a data folder: random bytes that nobody chose, made by whoever needs them first, and kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def kept_secret(data: Path, name: str) -> bytes:
+    """32 bytes from ``data/keys/<name>.key``, the same for every process that asks."""
+    path = data / "keys" / f"{name}.key"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    if not path.exists():
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(os.urandom(32))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()
