@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 MIB = 1024 * 1024
+OUR_PACKAGES = ("cli", "console", "nightschool", "proxy")
 PLENTY_OF_DESCRIPTORS = 4096
 LITTLE_SPACE_BYTES = 1024 * MIB
 NO_SPACE_BYTES = 64 * MIB
@@ -45,7 +46,7 @@ def packages(distributions: Mapping[str, Sequence[str]]) -> Finding:
     """``distributions`` as importlib.metadata.packages_distributions() gives them; proxy.py also installs a `proxy`."""
     strangers = {
         f"{package} of {owner}"
-        for package in ("cli", "nightschool", "proxy")
+        for package in OUR_PACKAGES
         for owner in distributions.get(package, ())
         if owner != "nightschool"
     }
@@ -54,7 +55,7 @@ def packages(distributions: Mapping[str, Sequence[str]]) -> Finding:
         return Finding("problem", f"other packages have our names: {', '.join(sorted(strangers))}", remedy)
     if "proxy" not in distributions:
         return Finding("warning", "nightschool is not installed, only found on the path", "install it with pip")
-    return Finding("ok", "packages are ours: cli, nightschool, proxy")
+    return Finding("ok", f"packages are ours: {', '.join(OUR_PACKAGES)}")
 
 
 def descriptors(soft_limit: int) -> Finding:

@@ -13,6 +13,7 @@ import typer
 
 from cli.audit import audit
 from cli.config import check, init, schema
+from cli.console import console
 from cli.dataset import dataset_app
 from cli.distill import distill
 from cli.doctor import doctor
@@ -55,7 +56,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (init, check, schema, doctor, up, proxy, serve, scheduler):
+    for command in (init, check, schema, doctor, up, proxy, serve, scheduler, console):
         app.command()(command)
     app.add_typer(logs_app, name="logs")
     app.add_typer(labels_app, name="labels")

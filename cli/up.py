@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.console import is_installed
 from cli.options import ConfigOption
 from cli.scheduler import PROGRAM
 
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.1
 _YOUNG_S = 30.0
-_PATIENCE_S = {"scheduler": 30.0, "serve": 60.0}
+_PATIENCE_S = {"scheduler": 30.0, "serve": 60.0, "console": 10.0}
 
 
 def up(config: ConfigOption = None) -> None:
-    """Run proxy, serve and scheduler, start again what dies, and end all of them with one Ctrl-C.
+    """Run proxy, serve, scheduler and console, start again what dies, and end all of them with one Ctrl-C.
 
-    `serve` runs where a replica or an engine is configured. The proxy ends last, so that running requests end first.
+    `serve` runs where a replica or an engine is configured, the console where it is installed. The proxy ends last, so
+    that running requests end first.
 
     Example: nightschool up
     """
@@ -52,7 +54,12 @@ def up(config: ConfigOption = None) -> None:
 
 
 def _names(config: Config) -> list[str]:
-    return ["proxy", *(["serve"] if config.student.servers else []), "scheduler"]
+    return [
+        "proxy",
+        *(["serve"] if config.student.servers else []),
+        "scheduler",
+        *(["console"] if is_installed() else []),
+    ]
 
 
 def _child(name: str, file: Path) -> Child:

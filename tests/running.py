@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import psutil
@@ -147,6 +147,7 @@ def config_for(upstream_url: str, **sections: Any) -> dict[str, Any]:
         "data": "data",
         "upstreams": {"main": {"base_url": upstream_url}},
         "record": {"segment_s": 1.0},
+        "console": {"listen": "127.0.0.1:0"},
         **sections,
     }
 
@@ -179,15 +180,17 @@ def running_proxy(
     assert not left, f"outlived the proxy: {left}"
 
 
-def start(file: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
+def start(
+    file: Path, env: Mapping[str, str], *, command: str = "proxy", output: IO[bytes] | int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """The installed command, in a session of its own so that a Ctrl-C for the tests is none for it.
 
     It ends with the tests, however they are ended: a proxy left behind would burn the port and the core of the next.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return subprocess.Popen(
-        [str(Path(sys.executable).with_name("nightschool")), "proxy", "--config", str(file)],
-        stdout=subprocess.PIPE,
+        [str(Path(sys.executable).with_name("nightschool")), command, "--config", str(file)],
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
         env={**inherited, "PYTHONUNBUFFERED": "1", **env},

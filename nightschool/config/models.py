@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, PlainSerializer, SecretStr, field_valida
 
 from nightschool.config.answering import Escalate
 from nightschool.config.conditions import WHEN_SCHEMA, condition_faults, nested
+from nightschool.config.console import Console
 from nightschool.config.evaluation import Evaluate
 from nightschool.config.headers import header_faults
 from nightschool.config.promotion import Promote
@@ -280,6 +281,9 @@ class Config(Section):
         default_factory=dict, validate_default=True, json_schema_extra={"additionalProperties": False}
     )
     """Kinds of tasks, by name; the first that matches wins. What matches none goes to the default upstream."""
+
+    console: Console = Console()
+    """The web page."""
 
     notify: Notify = Notify()
     """Whom to tell when a student is promoted or withdrawn, and when a night fails."""

@@ -124,6 +124,8 @@ workloads:
         - timeout
         - error
       streams: flow
+console:
+  listen: 127.0.0.1:8090
 notify:
   on:
     - promote

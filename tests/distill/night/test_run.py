@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ import pytest
 
 from distill.night.ready import replicas_with
 from distill.night.report import reports_of
-from distill.night.run import Plan, run_night
 from distill.night.standing import only_night
-from nightschool.config import Config
 from nightschool.engine.replica import ReplicaError
 from nightschool.errors import StoreBusy
 from nightschool.registry.adapters import adapters_of
@@ -23,83 +20,17 @@ from nightschool.registry.change import change_students, read_history
 from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import read_routing
 from nightschool.registry.steps import hold, roll_back
-from tests.distill.dataset.traffic import asked, file, says, user
-from tests.distill.evaluate.school import BASE_MODEL, SYSTEM, label_of, number_in
+from tests.distill.night.school import School, knows_all, knows_nothing
 from tests.fake_replica import FakeReplica, running_replica
-from tests.serve.adapters import adapter
 
 NOW = "2026-11-25T00:00:00+00:00"
 Message = dict[str, Any]
-
-
-def knows_all(model: str, messages: list[Message]) -> str:
-    return label_of(number_in(messages[-1]["content"]))
-
-
-def knows_nothing(model: str, messages: list[Message]) -> str:
-    return "?"
 
 
 @pytest.fixture
 def server() -> Iterator[FakeReplica]:
     with running_replica(FakeReplica(knows_all)) as server:
         yield server
-
-
-class School:
-    """A data folder with mail that a teacher has sorted, and nights over it; training publishes an adapter at once."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url, self.trained = folder, url, 0
-
-    def mail(self, count: int, first: int = 0) -> None:
-        file(
-            self.folder,
-            [
-                asked(number, SYSTEM, user(f"please sort mail {number}"), answer=says(label_of(number)))
-                for number in range(first, first + count)
-            ],
-        )
-
-    def night(self, *, again: bool = False, train: Callable[[str], str] | None = None, **promote: Any) -> str:
-        return run_night(self.plan(again=again, train=train, **promote)).outcome
-
-    def plan(self, *, again: bool = False, train: Callable[[str], str] | None = None, **promote: Any) -> Plan:
-        return Plan(
-            config=self.config(**promote),
-            workload="w",
-            train=train or self.train,
-            say=lambda line: None,
-            progress=lambda what, total: nullcontext(lambda done: None),
-            again=again,
-        )
-
-    def config(self, **promote: Any) -> Config:
-        rules = {"min_rows": 20, "nights": 1, "margin": 0.1, "slices": {"min_rows": 1000}, **promote}
-        return Config.model_validate(
-            {
-                "data": self.folder,
-                "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}},
-                "student": {"base_model": BASE_MODEL, "replicas": [self.url]},
-                "workloads": {
-                    "w": {
-                        "when": {"path": "*"},
-                        "distill": {"min_examples": 50, "test_share": 0.3},
-                        "promote": rules,
-                    }
-                },
-            }
-        )
-
-    def train(self, dataset: str) -> str:
-        """As training does: the same dataset gives the same adapter, whose manifest names it."""
-        self.trained += 1
-        number = int.from_bytes(dataset.encode(), "big") % 1_000_003
-        return adapter(self.folder, number, dataset=dataset).name
-
-    @property
-    def answering(self) -> list[tuple[str, float]]:
-        return [(each.adapter, each.share) for each in read_routing(self.folder).students_of("w").answering()]
 
 
 @pytest.fixture

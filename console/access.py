@@ -1,0 +1,152 @@
+"""Who gets to see a page, and whose forms count.
+
+    Host that we go by? -> session from the cookie -> logged in, where a password is set? -> form from one of our pages?
+
+The first stops a foreign page that makes its own name lead to this machine (DNS rebinding); the last a foreign page
+that makes a browser send our forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote, urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from starlette.datastructures import FormData
+
+from console.session import LASTS_S, Session, Sessions
+from nightschool.config.console import Console
+from nightschool.config.hosts import LOOPBACK_NAMES, is_loopback
+from nightschool.errors import NightschoolError
+
+_OPEN = ("/login", "/healthz")
+_CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": _CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class FormRefused(NightschoolError):
+    """A form that was not sent by one of our pages, or by one that is too old."""
+
+
+class Access:
+    """The rules of one console."""
+
+    def __init__(self, settings: Console, secret: bytes) -> None:
+        self.settings = settings
+        self.sessions = Sessions(secret, settings.password_hash)
+        self._hosts = _hosts(settings)
+
+    @property
+    def needs_password(self) -> bool:
+        return self.settings.password_hash is not None
+
+    @property
+    def _safe(self) -> bool:
+        """Whether browsers come by https."""
+        return self.settings.url is not None and self.settings.url.startswith("https:")
+
+    @property
+    def _cookie(self) -> str:
+        return "__Host-nightschool" if self._safe else "nightschool"
+
+    def guard(self, application: FastAPI) -> None:
+        """Put the rules in front of every route."""
+        application.middleware("http")(self._pass)
+
+    def give_cookie(self, response: Response, session: Session) -> None:
+        response.set_cookie(
+            self._cookie,
+            self.sessions.cookie(session),
+            max_age=LASTS_S,
+            httponly=True,
+            secure=self._safe,
+            samesite="strict",
+        )
+
+    def take_cookie(self, response: Response) -> None:
+        response.delete_cookie(self._cookie, httponly=True, secure=self._safe, samesite="strict")
+
+    async def _pass(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        refused = self._refusal(request)
+        response = refused if refused is not None else await self._answer(request, call_next)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("cache-control", "no-store")
+        return response
+
+    def _refusal(self, request: Request) -> Response | None:
+        host = request.headers.get("host", "")
+        if self._hosts is not None and _name(host) not in self._hosts:
+            return PlainTextResponse(
+                f"nightschool: {host!r} is no name of this console; go to it by one of "
+                f"{', '.join(sorted(self._hosts))}, or set console.url\n",
+                status_code=421,
+            )
+        if request.method not in ("GET", "HEAD") and not _is_ours(request, host):
+            return PlainTextResponse("nightschool: this form was sent by another site\n", status_code=403)
+        return None
+
+    async def _answer(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        known = self.sessions.read(request.cookies.get(self._cookie))
+        session = known or self.sessions.begin(logged_in=False)
+        request.state.session, request.state.token = session, self.sessions.token(session)
+        request.state.can_log_out = self.needs_password and session.logged_in
+        path = request.url.path
+        is_open = path in _OPEN or path.startswith("/static/")
+        if self.needs_password and not session.logged_in and not is_open:
+            return _to_login(request)
+        response = await call_next(request)
+        if known is None and not path.startswith("/static/") and "set-cookie" not in response.headers:
+            self.give_cookie(response, session)
+        return response
+
+
+async def checked_form(request: Request) -> FormData:
+    """The fields of a form; FormRefused unless a page of ours has made it for this session."""
+    form = await request.form()
+    access: Access = request.app.state.access
+    if not access.sessions.is_token(request.state.session, str(form.get("token", ""))):
+        raise FormRefused("this page is too old to be sent", remedy="load it again, and repeat what you did")
+    return form
+
+
+def _hosts(settings: Console) -> frozenset[str] | None:
+    """Names to go by; None is any, where a password keeps strangers out and no name was given."""
+    if not is_loopback(settings.host) and settings.url is None:
+        return None
+    own = (settings.host,) if settings.url is None else (settings.host, urlsplit(settings.url).hostname or "")
+    return frozenset(name.lower() for name in (*LOOPBACK_NAMES, *own))
+
+
+def _name(host: str) -> str:
+    """Of a Host header, without port and brackets."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_ours(request: Request, host: str) -> bool:
+    """What browsers say of where a form comes from; those that say nothing have the token to show."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+def _to_login(request: Request) -> Response:
+    if request.method not in ("GET", "HEAD") or request.headers.get("x-live"):
+        return PlainTextResponse("nightschool: log in again\n", status_code=401)
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/login?next={quote(path, safe='')}", status_code=303)

@@ -1,0 +1,47 @@
+"""An adapter: what it was made of, and how its loss fell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from console.desk import Desk
+from console.folders import thing
+from console.runs import loss_chart
+from distill.train.points import Point, read_curve
+from nightschool.registry.adapters import place_of, read_adapter
+from nightschool.registry.replicas import read_replicas
+
+CURVE = "curve.csv"
+
+
+def routes(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/runs/adapters/{name}")
+    def adapter(request: Request, name: str) -> Response:
+        place = place_of(desk.data)
+        folders = [path for path in place.iterdir() if path.is_dir()] if place.is_dir() else []
+        folder = thing((path for path in folders if not path.name.startswith(".")), name)
+        manifest = read_adapter(folder)
+        points = _curve(folder / CURVE)
+        return desk.pages.render(
+            request,
+            "adapter",
+            title=f"Adapter {manifest.name}",
+            manifest=manifest,
+            curve=loss_chart(points) if points else "",
+            replicas=[each.url for each in read_replicas(desk.data).ready_with(manifest.name)],
+        )
+
+    return router
+
+
+def _curve(path: Path) -> list[Point]:
+    """Empty where there is none that can be read."""
+    try:
+        return read_curve(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, msgspec.ValidationError):
+        return []

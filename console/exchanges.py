@@ -1,0 +1,93 @@
+"""Exchanges: the list with its filters, and one of them whole."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import duckdb
+from fastapi import APIRouter, Request, Response
+
+from console.browse import ROWS, Place, newer, older
+from console.desk import Desk
+from console.filters import Asked, asked
+from console.questions import CHARACTERS
+from console.readable import pretty, shown
+from console.routed import in_words
+from distill.labels.newest import newest_label
+from nightschool.store.filter import NO_WORKLOAD
+from nightschool.store.listing import Row, feedback_about, one
+from nightschool.wire.turns import last_question, turns
+
+
+class Listed(NamedTuple):
+    """A row of the list."""
+
+    row: Row
+    question: str
+    href: str
+
+
+def routes(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/exchanges")
+    def listing(request: Request) -> Response:
+        wanted = asked(request.query_params)
+        behind = Place.read(request.query_params.get("behind", ""))
+        found = older(desk.asking, wanted.filters, behind)
+        return desk.pages.render(
+            request,
+            "exchanges",
+            title="Exchanges",
+            wanted=wanted,
+            rows=[_listed(row, wanted) for row in found.rows],
+            next=wanted.with_(behind=str(found.after)) if found.after else "",
+            searched_to=found.searched_to,
+            first_page=behind is None,
+            workloads=[*desk.workloads(_recorded(desk)), NO_WORKLOAD],
+            page_rows=ROWS,
+            listen=desk.config.listen,
+        )
+
+    @router.get("/exchanges/{identity}")
+    def exchange(request: Request, identity: str) -> Response:
+        wanted = asked(request.query_params)
+        row = one(desk.data, identity)
+        here = Place.of(row)
+        later = newer(desk.asking, wanted.filters, here)
+        earlier = older(desk.asking, wanted.filters, here, limit=1).rows
+        return desk.pages.render(
+            request,
+            "exchange",
+            title=f"Exchange {row['id'][-12:]}",
+            row=row,
+            turns=shown(turns(row)),
+            why=in_words(row["target"], row["reason"]),
+            request_json=pretty(row["request"]),
+            response_json=pretty(row["response"]),
+            feedback=feedback_about(desk.data, row["id"]),
+            label=desk.asking.ask(lambda store: newest_label(store, row["id"])),
+            newer=_href(later, wanted) if later else "",
+            older=_href(earlier[0], wanted) if earlier else "",
+            back=f"/exchanges{wanted.query}",
+        )
+
+    return router
+
+
+def _recorded(desk: Desk) -> dict[str, int]:
+    """Exchanges by workload, for the menu."""
+
+    def question(store: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        query = "select workload, count(*) from exchanges where workload is not null group by all"
+        return dict(store.execute(query).fetchall())
+
+    return desk.asking.remembered("recorded", lambda: desk.asking.ask(question))
+
+
+def _listed(row: Row, wanted: Asked) -> Listed:
+    return Listed(row, last_question(row["request"])[:CHARACTERS], _href(row, wanted))
+
+
+def _href(row: Row, wanted: Asked) -> str:
+    return f"/exchanges/{row['id']}{wanted.query}"

@@ -1,0 +1,25 @@
+"""The figures of evaluations, reckoned once each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distill.evaluate.figures import Figures, figures_of
+from distill.evaluate.result import ROWS
+
+_MOST_KEPT = 100
+
+
+class AllFigures:
+    """Of finished evaluations, which never change."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Figures] = {}
+
+    def of(self, folder: Path) -> Figures:
+        """Raises OSError, ValueError or ArrowException for damaged rows."""
+        if folder not in self._known:
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
+            self._known[folder] = figures_of(folder / ROWS)
+        return self._known[folder]
