@@ -8,7 +8,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-dataset bench-distill bench-gate clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -56,6 +56,9 @@ bench-two-nights: install model ## two workloads, a night each, two adapters on 
 
 bench-store: install ## queries over a million stored exchanges
 	$(VENV)/bin/python -m bench.store
+
+bench-console: install ## its pages over a million exchanges, its memory, and whether the traffic notices
+	$(VENV)/bin/python -m bench.console
 
 bench-dataset: install ## a million stored exchanges into a dataset: time and memory (needs about 6 GB of disk)
 	$(VENV)/bin/python -m bench.dataset

@@ -143,18 +143,21 @@ def _next(config: Config, workload: str, share: float | None) -> Callable[[Stude
 
 def _place(config: Config, workload: str, name: str, share: float, *, force: bool) -> Callable[[Students], Students]:
     from distill.dataset.prompts import learned_prompts
+    from distill.evaluate.agreement import last_agreement
     from nightschool.registry.adapters import check_files, find_adapter, folder_of
     from nightschool.registry.routing import this_moment
     from nightschool.registry.steps import force as placed
 
     adapter = check_files(folder_of(config.data, find_adapter(config.data, workload, name)))
     learned = learned_prompts(config.data, workload, adapter.dataset.name)
+    agreement = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
 
     def step(before: Students) -> Students:
         known = _passed(before, adapter)
         if known is None and not force:
             raise NotQualified(adapter.name, workload)
-        return placed(before, adapter.name, share=share, fingerprints=known or learned, now=this_moment())
+        prompts = known or learned
+        return placed(before, adapter.name, share=share, fingerprints=prompts, agreement=agreement, now=this_moment())
 
     return step
 

@@ -22,7 +22,8 @@ from nightschool.store.reader import Window
 
 ROWS = 50
 _SPANS = (timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30))
-_PATIENCE_S = 2.5
+_PATIENCE_S, _MOMENT_S = 1.5, 0.3
+_US = timedelta(microseconds=1)
 
 
 class Place(NamedTuple):
@@ -57,21 +58,42 @@ class Found(NamedTuple):
 
 def older(asking: Asking, filters: Filter, behind: Place | None, *, limit: int = ROWS) -> Found:
     """The newest that match, of those older than ``behind``."""
+    if filters.text is not None:
+        return _with_text(asking, filters, behind, limit)
     rows: list[Row] = []
-    began, at = time.monotonic(), behind
+    at = behind
     for window in _windows(asking, filters, behind):
         rows += _read(asking, replace(filters, window=window), at, limit + 1 - len(rows), ascending=False)
         at = Place.of(rows[-1]) if rows else at
         if len(rows) > limit:
             return Found(rows[:limit], Place.of(rows[limit - 1]), None)
-        if filters.text is not None and time.monotonic() - began > _PATIENCE_S and window.since_us is not None:
-            return Found(rows, Place(window.since_us, "0"), moment(window.since_us))
+    return Found(rows, None, None)
+
+
+def _with_text(asking: Asking, filters: Filter, behind: Place | None, limit: int) -> Found:
+    """In spans that are as long as can be looked through in a moment, until patience ends."""
+    rows: list[Row] = []
+    oldest_us, end_us = _limits(asking, filters, behind)
+    began, at, span_us = time.monotonic(), behind, _SPANS[0] // _US
+    while end_us > oldest_us:
+        looked = time.monotonic()
+        begin_us = max(end_us - span_us, oldest_us)
+        window = Window(begin_us, end_us)
+        rows += _read(asking, replace(filters, window=window), at, limit + 1 - len(rows), ascending=False)
+        at = Place.of(rows[-1]) if rows else at
+        if len(rows) > limit:
+            return Found(rows[:limit], Place.of(rows[limit - 1]), None)
+        end_us = begin_us
+        if time.monotonic() - began > _PATIENCE_S and end_us > oldest_us:
+            return Found(rows, Place(end_us, "0"), moment(end_us))
+        if time.monotonic() - looked < _MOMENT_S:
+            span_us *= 3
     return Found(rows, None, None)
 
 
 def newer(asking: Asking, filters: Filter, before: Place) -> Row | None:
     """The next one that matches on the way to the present; within a week, as far as text has to be looked for."""
-    until_us = before.time_us + int(_SPANS[2].total_seconds() * 1e6) if filters.text is not None else None
+    until_us = before.time_us + _SPANS[2] // _US if filters.text is not None else None
     window = Window(before.time_us, until_us)
     rows = _read(asking, replace(filters, window=window), before, 1, ascending=True)
     return rows[0] if rows else None
@@ -79,11 +101,9 @@ def newer(asking: Asking, filters: Filter, before: Place) -> Row | None:
 
 def _windows(asking: Asking, filters: Filter, behind: Place | None) -> Iterator[Window]:
     """Spans back from the place, each longer than the one before, the last without an end."""
-    since_us, until_us = filters.window.since_us, filters.window.until_us
-    newest_us = behind.time_us + 1 if behind is not None else _newest_us(asking)
-    end_us = newest_us if until_us is None else min(newest_us, until_us)
+    since_us, end_us = filters.window.since_us, _limits(asking, filters, behind)[1]
     for span in _SPANS:
-        begin_us = end_us - int(span.total_seconds() * 1e6)
+        begin_us = end_us - span // _US
         if since_us is not None and begin_us <= since_us:
             break
         yield Window(begin_us, end_us)
@@ -91,14 +111,22 @@ def _windows(asking: Asking, filters: Filter, behind: Place | None) -> Iterator[
     yield Window(since_us, end_us)
 
 
-def _newest_us(asking: Asking) -> int:
-    """Just behind the newest exchange: an imported store may end long ago."""
+def _limits(asking: Asking, filters: Filter, behind: Place | None) -> tuple[int, int]:
+    """From where, and up to where without it, there can be anything: an imported store may end long ago."""
 
-    def question(store: duckdb.DuckDBPyConnection) -> int:
-        ((newest,),) = store.execute("select max(time) from exchanges").fetchall()
-        return _microseconds(newest or datetime.now(UTC)) + 1
+    def question(store: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+        ((oldest, newest),) = store.execute("select min(time), max(time) from exchanges").fetchall()
+        now = datetime.now(UTC)
+        return _microseconds(oldest or now), _microseconds(newest or now) + 1
 
-    return asking.remembered("newest", lambda: asking.ask(question))
+    oldest_us, end_us = asking.remembered("limits", lambda: asking.ask(question))
+    since_us, until_us = filters.window.since_us, filters.window.until_us
+    if behind is not None:
+        end_us = behind.time_us + 1
+    return (
+        oldest_us if since_us is None else max(oldest_us, since_us),
+        end_us if until_us is None else min(end_us, until_us),
+    )
 
 
 def _read(asking: Asking, filters: Filter, at: Place | None, limit: int, *, ascending: bool) -> list[Row]:
@@ -115,4 +143,4 @@ def _read(asking: Asking, filters: Filter, at: Place | None, limit: int, *, asce
 
 
 def _microseconds(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // _US

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
@@ -66,7 +66,6 @@ def routes(desk: Desk) -> APIRouter:
         file = thing(things_in(desk.data / "decisions", workload), name)
         dossier = read_dossier(file)
         made = dossier.decision
-        evaluation = dossier.subject.get("id")
         return desk.pages.render(
             request,
             "decision",
@@ -78,13 +77,19 @@ def routes(desk: Desk) -> APIRouter:
             kind=VERDICT_KINDS.get(made.verdict, ""),
             words=SLICE_WORDS,
             evidence=_evidence_chart(made),
-            evaluation=evaluation if isinstance(evaluation, str) else "",
-            adapter=dossier.subject.get("adapter") or "",
+            evaluation=_text(dossier.subject, "evaluation"),
+            adapter=_text(dossier.subject.get("manifest", dossier.subject), "adapter"),
             replayed=_replayed(dossier) if again else None,
             command=f"nightschool gate --replay {file.relative_to(desk.data.parent)}",
         )
 
     return router
+
+
+def _text(subject: Any, name: str) -> str:
+    """Of what was judged, which is not always an evaluation."""
+    value = subject.get(name) if isinstance(subject, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _brief(file: Path) -> Brief:

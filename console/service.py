@@ -17,8 +17,8 @@ from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
 from nightschool.store.manifest import prepare_folder
 
-_NICE = 10
-"""Whoever answers applications goes first."""
+_NICE = 19
+"""Whoever answers applications goes first: on a core that both want, the console gets a seventieth."""
 _END_WITHIN_S = 3
 
 log = logging.getLogger("nightschool.console")

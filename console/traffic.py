@@ -12,6 +12,7 @@ import duckdb
 from console.asking import Asking
 from nightschool.store.reader import Window
 
+_DAY = timedelta(days=1)
 SPANS = (1, 7, 30, 90)
 """Days that a page can show."""
 KINDS = ("teacher", "student", "fallback", "audit")
@@ -64,7 +65,7 @@ class Traffic(NamedTuple):
     buckets: list[datetime]
     sums: list[Sum]
     latency: dict[tuple[str | None, str], float]
-    """Median milliseconds, by workload and kind."""
+    """Median milliseconds of the last day, by workload and kind."""
 
     def of(self, workload: str | None) -> list[Sum]:
         return [one for one in self.sums if one.workload == workload]
@@ -105,7 +106,7 @@ def read_traffic(asking: Asking, days: int, *, now: datetime | None = None) -> T
 def _read(asking: Asking, since: datetime, newest: datetime, step: timedelta, unit: str) -> Traffic:
     def question(store: duckdb.DuckDBPyConnection) -> tuple[list[Any], list[Any]]:
         sums = store.execute(_QUERY, [unit, since]).fetchall()
-        return sums, store.execute(_LATENCY, [since]).fetchall()
+        return sums, store.execute(_LATENCY, [max(since, newest + step - _DAY)]).fetchall()
 
     rows, latencies = asking.ask(question, Window(since_us=int(since.timestamp() * 1e6)))
     count = (newest - since) // step + 1

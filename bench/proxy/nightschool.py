@@ -76,6 +76,7 @@ def _config(upstream_port: int, workers: int) -> dict[str, object]:
             "pii-redaction": {"when": {"tool": "redact", "model": "bench-*"}},
         },
         "record": {"bodies": "full", "segment_s": _SEGMENT_S},
+        "console": {"listen": "127.0.0.1:0"},
     }
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from distill.dataset.snapshot import place_of
 from distill.evaluate.cases import all_cases
+from distill.evaluate.result import ROWS, Manifest, evaluations_of, newest_manifest
 from distill.score.choose import JUDGE, scorer_named
 from distill.score.exact import EXACT
 from distill.score.scorer import Message, Scorer
@@ -42,6 +44,24 @@ def agreement_of(test_side: Path, rows: Path, scorer: Scorer) -> float | None:
         if scored.is_measurement:
             scores.append(scored.value)
     return math.fsum(scores) / len(scores) if scores else None
+
+
+def agreement_in(data: Path, evaluation: Manifest, settings: Evaluate) -> float | None:
+    """The same of a finished evaluation; the dataset that it was made with must still be there."""
+    rows = evaluations_of(data, evaluation.workload) / evaluation.id / ROWS
+    dataset = place_of(data, evaluation.workload) / evaluation.dataset.name
+    return agreement_of(dataset, rows, agreement_scorer(evaluation.scorer.name, settings))
+
+
+def last_agreement(data: Path, workload: str, adapter: str, settings: Evaluate) -> float | None:
+    """What the newest evaluation of an adapter measured; None where there is none, or what it was made with is gone."""
+    evaluation = newest_manifest(data, workload, adapter)
+    if evaluation is None:
+        return None
+    try:
+        return agreement_in(data, evaluation, settings)
+    except FileNotFoundError:
+        return None
 
 
 def _message(answer: str | None) -> Message | None:

@@ -142,13 +142,14 @@ def read_manifest(folder: Path) -> Manifest:
         ) from error
 
 
-def newest_manifest(data: Path, workload: str) -> Manifest | None:
-    """Of the evaluation that finished last; one that cannot be read is passed over."""
+def newest_manifest(data: Path, workload: str, adapter: str | None = None) -> Manifest | None:
+    """Of the evaluation that finished last, or of the last one of an adapter; what cannot be read is passed over."""
     found = []
     for path in evaluations_of(data, workload).glob(f"[!.]*/{MANIFEST}"):
         with suppress(UnknownEvaluation):
             found.append(read_manifest(path.parent))
-    return max(found, key=lambda one: one.finished, default=None)
+    own = (one for one in found if adapter in (None, one.adapter))
+    return max(own, key=lambda one: one.finished, default=None)
 
 
 def with_key(place: Path, key: str) -> Manifest | None:

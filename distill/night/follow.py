@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from distill.dataset.prompts import fingerprints_of
 from distill.dataset.snapshot import DatasetManifest, folder_of
-from distill.evaluate.agreement import agreement_of, agreement_scorer
-from distill.evaluate.result import ROWS, Manifest, evaluations_of
+from distill.evaluate.agreement import agreement_in
+from distill.evaluate.result import Manifest
 from distill.gate.decide import Decision
 from distill.night.report import Outcome
 from nightschool.config import Config
@@ -44,7 +44,7 @@ def follow(
             change(lambda before: drop_candidate(before, adapter), "drop")
         return Followed("rejected" if decision.verdict == "reject" else "undecided", reason)
     prompts = _prompts(folder_of(data, dataset), promote.min_rows)
-    agreement = _agreement(config, workload, dataset, evaluation)
+    agreement = agreement_in(data, evaluation, config.evaluate_of(workload))
     change(lambda before: qualify(before, adapter, fingerprints=prompts, agreement=agreement), "qualify")
     if promote.mode == "manual":
         return Followed("qualified", f"qualified; `nightschool promote {workload}` lets it answer")
@@ -68,9 +68,3 @@ def _prompts(dataset: Path, min_rows: int) -> tuple[str, ...]:
     """Fingerprints of the prompts that the student was tested on often enough."""
     counts = fingerprints_of([dataset / "test.parquet"])
     return tuple(sorted(prompt for prompt, count in counts.items() if count >= min(_LEAST_ROWS, min_rows)))
-
-
-def _agreement(config: Config, workload: str, dataset: DatasetManifest, evaluation: Manifest) -> float | None:
-    rows = evaluations_of(config.data, workload) / evaluation.id / ROWS
-    scorer = agreement_scorer(evaluation.scorer.name, config.evaluate_of(workload))
-    return agreement_of(folder_of(config.data, dataset), rows, scorer)

@@ -78,7 +78,7 @@ class Students(msgspec.Struct, kw_only=True, frozen=True):
         return tuple(each for each in (self.canary, self.live) if each is not None)
 
     def shares(self) -> tuple[tuple[Placed, float], ...]:
-        """Those that answer, and their parts of the conversations in per cent: a live one has what the canary leaves."""
+        """Those that answer, and their parts of the conversations in per cent; a live one has what a canary leaves."""
         taken = 0.0 if self.canary is None else self.canary.share
         return tuple((each, each.share if each is self.canary else 100 - taken) for each in self.answering())
 

@@ -124,17 +124,25 @@ def roll_back(before: Students, *, adapter: str | None = None, to_teacher: bool 
     return replace(before, live=live, previous=None, withdrawn=withdrawn)
 
 
-def force(before: Students, adapter: str, *, share: float, fingerprints: tuple[str, ...], now: str) -> Students:
-    """A person says that this adapter answers, whatever was measured; ``share`` 100 makes it live.
+def force(
+    before: Students,
+    adapter: str,
+    *,
+    share: float,
+    fingerprints: tuple[str, ...],
+    agreement: float | None = None,
+    now: str,
+) -> Students:
+    """A person says that this adapter answers, whatever was decided; ``share`` 100 makes it live.
 
-    The audit holds it to its own agreement where that is known, else to that of the one whose place it takes: what
-    clients were used to.
+    The audit holds it to its own agreement with the teacher, as it was measured (``agreement``) or stands in the state,
+    else to that of the one whose place it takes: what clients were used to.
     """
     placed = Placed(
         adapter=adapter,
         share=share,
         fingerprints=fingerprints,
-        agreement=_agreement_for(before, adapter),
+        agreement=_agreement_for(before, adapter) if agreement is None else agreement,
         since=now,
     )
     withdrawn = tuple(name for name in before.withdrawn if name != adapter)

@@ -46,7 +46,7 @@ def parses(words: list[str]) -> None:
 
 
 def test_there_is_something_to_check() -> None:
-    assert (len(CONFIGS) >= 6, len(UNITS), len(IMAGES)) == (True, 3, 3)
+    assert (len(CONFIGS) >= 6, len(UNITS), len(IMAGES)) == (True, 4, 3)
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda path: path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from nightschool.store.absorb import absorb, finished_logs
 from nightschool.store.erase import find
-from nightschool.store.filter import Filter, moment, parse_status, parse_time
+from nightschool.store.filter import NO_WORKLOAD, Filter, moment, parse_status, parse_time
 from nightschool.store.manifest import prepare_folder
 from nightschool.store.reader import Window
+from tests.distill.dataset.traffic import asked, file, identity, says, user
 from tests.store.logs import NOON_US, end, exchange, request, text_id, write_log
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -38,6 +40,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (Filter(), {0, 1, 2, 3}),
         (Filter(workload="triage"), {0}),
+        (Filter(workload=NO_WORKLOAD), {1, 2, 3}),
+        (Filter(target="teacher"), {0, 1, 2, 3}),
+        (Filter(target="student"), set()),
+        (Filter(text="BECAUSE"), {0, 1, 2}),
+        (Filter(text="b_cause"), set()),
+        (Filter(text="%"), set()),
         (Filter(model="gpt-*"), {0, 1, 2, 3}),
         (Filter(model="gpt"), set()),
         (Filter(status="429"), {2}),
@@ -56,6 +64,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_filter_finds_what_it_says(folder: Path, filters: Filter, expected: set[int]) -> None:
     assert find(folder, *filters.condition()) == {text_id(NOON_US + n, n) for n in expected}
+
+
+@pytest.mark.parametrize("text", ['she said "no"', "back\\slash", "tab\there", "Zürich", "100 %_", "漢字"])
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_text_is_found_however_its_json_was_written(tmp_path: Path, text: str, escaped: bool) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": f"so: {text}."}]}, ensure_ascii=escaped)
+    file(tmp_path, [asked(1, user("x"), request=body), asked(2, user("y"), answer=says(f"so: {text}!")), asked(3)])
+
+    assert find(tmp_path, *Filter(text=text).condition()) == {identity(1), identity(2)}
 
 
 @pytest.mark.parametrize(

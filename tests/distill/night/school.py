@@ -54,21 +54,23 @@ class School:
         )
 
     def config(self, **promote: Any) -> Config:
+        return Config.model_validate(self.plain(**promote))
+
+    def plain(self, **promote: Any) -> dict[str, Any]:
+        """As the file would say it."""
         rules = {"min_rows": 20, "nights": 1, "margin": 0.1, "slices": {"min_rows": 1000}, **promote}
-        return Config.model_validate(
-            {
-                "data": self.folder,
-                "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}},
-                "student": {"base_model": BASE_MODEL, "replicas": [self.url]},
-                "workloads": {
-                    "w": {
-                        "when": {"path": "*"},
-                        "distill": {"min_examples": 50, "test_share": 0.3},
-                        "promote": rules,
-                    }
-                },
-            }
-        )
+        return {
+            "data": str(self.folder),
+            "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}},
+            "student": {"base_model": BASE_MODEL, "replicas": [self.url]},
+            "workloads": {
+                "w": {
+                    "when": {"path": "*"},
+                    "distill": {"min_examples": 50, "test_share": 0.3},
+                    "promote": rules,
+                }
+            },
+        }
 
     def train(self, dataset: str) -> str:
         """As training does: the same dataset gives the same adapter, whose manifest names it."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from cli.main import main
 from distill.night.ready import replicas_with
 from distill.night.report import reports_of
 from distill.night.standing import only_night
@@ -22,6 +24,13 @@ from nightschool.registry.routing import read_routing
 from nightschool.registry.steps import hold, roll_back
 from tests.distill.night.school import School, knows_all, knows_nothing
 from tests.fake_replica import FakeReplica, running_replica
+
+
+def main_returns(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+
 
 NOW = "2026-11-25T00:00:00+00:00"
 Message = dict[str, Any]
@@ -76,6 +85,20 @@ def test_one_that_may_be_good_is_undecided_and_stays_only_for_a_shadow(school: S
 
     assert school.night(min_rows=5000, shadow=5, again=True) == "undecided"
     assert read_routing(school.folder).students_of("w").stage == "evaluating"
+
+
+def test_one_that_is_forced_although_undecided_is_held_to_what_was_measured_of_it(school: School) -> None:
+    school.night(min_rows=5000)
+    (report,) = reports_of(school.folder, "w")
+    assert report.adapter is not None
+    file = school.folder / "nightschool.yaml"
+    file.write_text(yaml.safe_dump(school.plain()))
+
+    main_returns(["promote", "w", "--adapter", report.adapter, "--force", "--config", str(file)])
+
+    live = read_routing(school.folder).students_of("w").live
+    assert live is not None
+    assert (live.adapter, live.agreement) == (report.adapter, 1.0)
 
 
 def test_by_hand_it_waits_qualified(school: School) -> None:

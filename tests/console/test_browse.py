@@ -1,0 +1,79 @@
+"""Pages of exchanges follow one another without gap or repeat, whatever the times are, and whatever arrives."""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console.asking import Asking
+from console.browse import Place, newer, older
+from nightschool.store.filter import Filter
+from nightschool.store.reader import Window
+from tests.distill.dataset.traffic import DAY_US, NOON_US, asked, file, identity, user
+
+SPREADS = st.sampled_from([0, 1, 1_000_000, DAY_US // 30, DAY_US, 8 * DAY_US, 400 * DAY_US])
+OFFSETS = st.lists(st.tuples(st.integers(0, 6), SPREADS).map(lambda each: each[0] * each[1]), min_size=1, max_size=12)
+FILTERS = st.sampled_from([Filter(), Filter(text="find me"), Filter(window=Window(NOON_US, NOON_US + 9 * DAY_US))])
+
+
+def recorded(folder: Path, offsets: list[int]) -> None:
+    file(folder, [asked(n, user(f"find me {n}"), time_us=NOON_US + offset) for n, offset in enumerate(offsets)])
+
+
+def in_order(offsets: list[int], filters: Filter) -> list[str]:
+    """Newest first, those of one time by their id."""
+    until = filters.window.until_us
+    chosen = [(NOON_US + offset, identity(n)) for n, offset in enumerate(offsets)]
+    return [name for time, name in sorted(chosen, reverse=True) if until is None or time < until]
+
+
+@given(OFFSETS, FILTERS, st.integers(1, 5))
+@settings(max_examples=20, deadline=None)
+def test_all_pages_together_are_everything_once_in_order(offsets: list[int], filters: Filter, limit: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        recorded(Path(folder), offsets)
+        asking, behind, seen = Asking(Path(folder)), None, []
+        while True:
+            found = older(asking, filters, behind, limit=limit)
+            assert len(found.rows) <= limit
+            seen += [row["id"] for row in found.rows]
+            behind = found.after
+            if behind is None:
+                break
+
+    assert seen == in_order(offsets, filters)
+
+
+@given(OFFSETS, FILTERS)
+@settings(max_examples=10, deadline=None)
+def test_a_step_to_the_older_one_and_back_ends_where_it_began(offsets: list[int], filters: Filter) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        recorded(Path(folder), offsets)
+        asking = Asking(Path(folder))
+        rows = older(asking, filters, None, limit=20).rows
+        for row, behind in pairwise(rows):
+            assert older(asking, filters, Place.of(row), limit=1).rows[0]["id"] == behind["id"]
+            if filters.text is None:  # a text is looked for within a week
+                back = newer(asking, filters, Place.of(behind))
+                assert back is not None
+                assert back["id"] == row["id"]
+
+
+def test_what_arrives_meanwhile_moves_nothing(tmp_path: Path) -> None:
+    recorded(tmp_path, [0, 10, 20, 30])
+    asking = Asking(tmp_path)
+    first = older(asking, Filter(), None, limit=2)
+    file(tmp_path, [asked(9, user("late"), time_us=NOON_US + 40)])
+
+    second = older(asking, Filter(), first.after, limit=2)
+
+    assert [row["id"] for row in (*first.rows, *second.rows)] == [identity(n) for n in (3, 2, 1, 0)]
+
+
+def test_a_place_that_is_none_is_none() -> None:
+    assert [Place.read(text) for text in ("", "7", "~a", "x~a", "9" * 30 + "~a")] == [None] * 5
+    assert Place.read(str(Place(7, "a~b"))) == Place(7, "a~b")
