@@ -16,6 +16,7 @@ from typing import NamedTuple
 from console.traffic import Sum
 from nightschool.config import Config
 from nightschool.prices import price_for, prices_of
+from nightschool.registry.change import Change
 from nightschool.wire.usage import Usage, cost_usd
 
 _HOUR_S = 3600.0
@@ -128,6 +129,20 @@ def _rows(sums: Sequence[Sum]) -> str:
 
 def _total(lines: Iterable[Line]) -> float:
     return math.fsum(line.usd for line in lines if line.usd is not None)
+
+
+def kept_s(history: Sequence[Change], since: datetime, until: datetime) -> float:
+    """Seconds of [since, until) in which replicas had an adapter to hold, for any workload."""
+    wanted: dict[str, bool] = {}
+    seconds, begun = 0.0, ""
+    for change in history:
+        wanted[change.workload] = bool(change.after.wanted())
+        if any(wanted.values()) and not begun:
+            begun = change.time
+        elif begun and not any(wanted.values()):
+            seconds += overlap_s(begun, change.time, since, until)
+            begun = ""
+    return seconds + (overlap_s(begun, until, since, until) if begun else 0.0)
 
 
 def overlap_s(begin: str | datetime, end: str | datetime, since: datetime, until: datetime) -> float:

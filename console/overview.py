@@ -14,7 +14,7 @@ from console.charts import Series, bars
 from console.desk import Desk
 from console.glance import Glance, glance_of
 from console.health import cautions, processes
-from console.ledger import Ledger, Spent, ledger_of, overlap_s
+from console.ledger import Ledger, Spent, kept_s, ledger_of
 from console.registry import Registry, read_registry
 from console.traffic import KIND_WORDS, KINDS, SPANS, Sum, Traffic, clients, read_traffic, rows_of
 from nightschool.config import Config
@@ -114,8 +114,7 @@ def _spent(
     now = datetime.now(UTC)
     known = [judged[name] for name in names if name in judged]
     with_students = {change.workload for change in registry.history}
-    kept = [change.time for change in registry.history if change.after.wanted()]
-    served = overlap_s(kept[0], now, traffic.since, now) if kept else 0.0
+    served = kept_s(registry.history, traffic.since, now)
     part = len(with_students & set(names)) / len(with_students) if with_students else 0.0
     return Spent(
         judged_usd=sum(known) if known else None,

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from console.ledger import Spent, ledger_of, overlap_s
+from console.ledger import Spent, kept_s, ledger_of, overlap_s
 from console.traffic import Sum
 from nightschool.config import Config
+from nightschool.registry.change import Change
+from nightschool.registry.routing import Candidate, Students
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 NOTHING = Spent(None, 0, 0)
@@ -71,3 +73,19 @@ def test_only_what_lies_in_the_span_counts(begin: int, end: int, seconds: int) -
     first, last = NOW + timedelta(seconds=begin), NOW + timedelta(seconds=end)
 
     assert overlap_s(first.isoformat(), last, NOW, NOW + timedelta(seconds=10)) == seconds
+
+
+def test_replicas_are_paid_for_while_any_workload_wants_an_adapter() -> None:
+    placed = Students(candidate=Candidate(adapter="a"))
+    history = [changed(0, "w", placed), changed(10, "v", placed), changed(20, "w", Students())]
+
+    assert kept_s(history, NOW, NOW + timedelta(seconds=100)) == 100
+    assert kept_s([*history, changed(30, "v", Students())], NOW, NOW + timedelta(seconds=100)) == 30
+    assert kept_s([*history, changed(30, "v", Students())], NOW + timedelta(seconds=25), NOW + timedelta(days=1)) == 5
+    assert kept_s([], NOW, NOW + timedelta(seconds=100)) == 0
+
+
+def changed(second: int, workload: str, after: Students) -> Change:
+    time = (NOW + timedelta(seconds=second)).isoformat()
+    told: dict[str, Any] = {"author": "t", "action": "t", "reason": "t", "before": Students()}
+    return Change(revision=1, time=time, workload=workload, after=after, **told)

@@ -141,7 +141,8 @@ def test_a_damaged_file_is_told_and_the_rest_is_shown(house: House, damaged: str
 
 @pytest.mark.parametrize(
     "page", ["/runs/evaluations/w/none", "/runs/decisions/w/none", "/runs/adapters/none", "/datasets/w/none",
-             "/runs/evaluations/none/none", "/routing/none", "/exchanges/0000", "/relabel/0000", "/nowhere"]
+             "/runs/evaluations/none/none", "/routing/none", "/exchanges/ffff0000ffff",
+             "/relabel/ffff0000ffff", "/nowhere"]
 )  # fmt: skip
 def test_what_is_not_there_is_told_with_a_way_back(house: House, page: str) -> None:
     answer = visitor(house).get(page)
