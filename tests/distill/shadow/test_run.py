@@ -14,7 +14,7 @@ from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_rep
 from nightschool.registry.routing import read_routing
 from tests.distill.dataset.traffic import asked, file, says, user
 from tests.distill.evaluate.school import SYSTEM, label_of
-from tests.distill.night.test_run import School, knows_all, knows_nothing
+from tests.distill.night.school import School, knows_all, knows_nothing
 from tests.fake_replica import FakeReplica, running_replica
 
 PROMOTE: dict[str, Any] = {"min_rows": 150, "shadow": 100}
