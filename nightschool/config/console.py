@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from nightschool.config.hosts import is_loopback
-from nightschool.config.section import Broken, Section
+from nightschool.config.listening import Listening
+from nightschool.config.section import Broken
 from nightschool.config.values import LISTEN, BaseUrl, Listen, split_listen
 
 PASSWORD_HASH = r"^scrypt:[0-9]+:[0-9]+:[0-9]+:[0-9a-f]{32}:[0-9a-f]{64}$"
@@ -21,7 +22,7 @@ def _password_hash(given: str) -> str:
     return given
 
 
-class Console(Section):
+class Console(Listening):
     """The web page."""
 
     listen: Listen = "127.0.0.1:8090"
@@ -34,15 +35,6 @@ class Console(Section):
 
     url: BaseUrl | None = None
     """Its address for browsers, where that is not `listen`, as behind a reverse proxy; https makes cookies safe."""
-
-    @property
-    def host(self) -> str:
-        """Of ``listen``; an IPv6 address without its brackets."""
-        return split_listen(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        return split_listen(self.listen)[1]
 
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:

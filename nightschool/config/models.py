@@ -17,6 +17,7 @@ from nightschool.config.conditions import WHEN_SCHEMA, condition_faults, nested
 from nightschool.config.console import Console
 from nightschool.config.evaluation import Evaluate
 from nightschool.config.headers import header_faults
+from nightschool.config.listening import Listening
 from nightschool.config.promotion import Promote
 from nightschool.config.references import reference_faults
 from nightschool.config.section import Broken, NamedMap, Section, TextMap
@@ -35,7 +36,6 @@ from nightschool.config.values import (
     Regex,
     Seconds,
     VerifyTls,
-    split_listen,
 )
 
 MIB = 1024 * 1024
@@ -244,7 +244,7 @@ def _only_upstream(before: dict[str, Any]) -> str:
     return next(iter(before["upstreams"]), "")
 
 
-class Config(Section):
+class Config(Listening):
     """The whole file."""
 
     listen: Listen = "127.0.0.1:8080"
@@ -290,15 +290,6 @@ class Config(Section):
 
     limits: Limits = Limits()
     """Bounds on what one request may cost."""
-
-    @property
-    def host(self) -> str:
-        """Of ``listen``; an IPv6 address without its brackets."""
-        return split_listen(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        return split_listen(self.listen)[1]
 
     def timeouts_of(self, upstream: str) -> Timeouts:
         """The upstream's own waiting times, completed from the top-level ones."""
