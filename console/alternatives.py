@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from console.damage import DAMAGE
 from console.desk import Desk
 from console.readable import Shown, shown
 from distill.audit.audited import audited_of, file_of
@@ -64,7 +65,7 @@ def _evaluated(desk: Desk, row: Row) -> list[Alternative]:
             columns=["system", "answer", "score"],
             filters=(pc.field("example") == row["id"]) & (pc.field("system") != "teacher"),
         )
-    except (OSError, ValueError):  # the folder has just gone, or is damaged: its own page tells
+    except DAMAGE:  # the folder has just gone, or is damaged: its own page tells
         return []
     found = []
     for each in table.to_pylist():

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -41,6 +42,18 @@ def build_application(desk: Desk) -> FastAPI:
         title = HTTPStatus(error.status_code).phrase
         return desk.pages.render(
             request, "problem", status=error.status_code, title=title, problem=str(error.detail), remedy=""
+        )
+
+    @application.exception_handler(RequestValidationError)
+    def unreadable(request: Request, error: RequestValidationError) -> Response:
+        names = ", ".join(sorted({str(one["loc"][-1]) for one in error.errors()}))
+        return desk.pages.render(
+            request,
+            "problem",
+            status=422,
+            title="This address is not understood",
+            problem=f"what it says of {names} is of another kind than it must be",
+            remedy="",
         )
 
     @application.exception_handler(NightschoolError)

@@ -79,7 +79,7 @@ class AllFacts:
         self._known: dict[str, Future[Facts]] = {}
 
     def of(self, manifest: DatasetManifest, folder: Path) -> Facts | None:
-        """None while they are being found out; raises OSError, ValueError or ArrowException for damaged files."""
+        """None while they are being found out; raises DAMAGE for damaged files."""
         known = self._known.get(manifest.hash)
         if known is None or (known.done() and known.exception() is not None):
             if len(self._known) >= _MOST_KEPT:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
 from console.charts import Series, bars
+from console.damage import DAMAGE
 from console.dataset_facts import AllFacts, Distribution, Facts
 from console.desk import Desk
 from console.folders import thing, things_in, workloads_in
@@ -112,14 +112,14 @@ def _newest_first(listed: list[Listed]) -> list[Listed]:
 def _facts(known: AllFacts, manifest: DatasetManifest, folder: Path) -> tuple[Facts | None, str]:
     try:
         return known.of(manifest, folder), ""
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+    except DAMAGE as error:
         return None, f"its files cannot be read: {error}"
 
 
 def _sample(path: Path, at: int) -> Sample | None:
     try:
         return sample(path, at)
-    except (OSError, ValueError, KeyError, pa.ArrowException):  # the page says of its files what is wrong
+    except DAMAGE:  # the page says of its files what is wrong
         return None
 
 

@@ -26,6 +26,7 @@ SLICE_WORDS = {
 }
 _MOST_POINTS = 600
 _MOST_KEPT = 500
+_MOST_EXPONENT = 300
 
 
 class Brief(NamedTuple):
@@ -42,20 +43,23 @@ class Brief(NamedTuple):
 
 
 class Briefs:
-    """Read once each: a dossier never changes."""
+    """Read once each: a dossier never changes. One that cannot be read may be put right, and is read again."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Brief] = {}
 
     def of(self, files: Sequence[Path], most: int | None) -> list[Brief]:
         """The newest first: a file's name begins with its time."""
-        chosen = sorted((each for each in files if each.suffix == ".json"), reverse=True)[:most]
+        chosen = sorted(files, reverse=True)[:most]
         if len(self._known) > _MOST_KEPT:
             self._known.clear()
-        for file in chosen:
-            if file not in self._known:
-                self._known[file] = _brief(file)
-        return [self._known[file] for file in chosen]
+        return [self._known.get(file) or self._read(file) for file in chosen]
+
+    def _read(self, file: Path) -> Brief:
+        brief = _brief(file)
+        if not brief.fault:
+            self._known[file] = brief
+        return brief
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -112,8 +116,13 @@ def _evidence_chart(decision: Decision) -> Markup:
         "Evidence that the student is good enough after each row, on a logarithmic scale",
         lines=[(math.log10(decision.threshold), f"{decision.threshold:,.0f} is enough")],
         x_title="rows",
-        told=lambda power: f"{10**power:,.2g}",
+        told=_power,
     )
+
+
+def _power(exponent: float) -> str:
+    """Of 10, which may be beyond what a number holds."""
+    return f"{10**exponent:,.2g}" if abs(exponent) < _MOST_EXPONENT else f"1e{exponent:.0f}"
 
 
 def _replayed(dossier: Dossier) -> str:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from console.asking import Asking
+from console.damage import DAMAGE
 from distill.audit.audited import audited_of, file_of
 from distill.evaluate.result import ROWS, evaluations_of, newest_manifest
 
@@ -69,7 +70,7 @@ def _scored(data: Path, workload: str) -> Iterator[Doubt]:
             columns=["example", "score", "truth"],
             filters=(pc.field("system") == "student") & (pc.field("score") < 1) & (pc.field("truth") != "label"),
         )
-    except (OSError, ValueError):  # the folder has just gone, or is damaged: its own page tells
+    except DAMAGE:  # the folder has just gone, or is damaged: its own page tells
         return
     for row in table.sort_by("score").slice(0, MOST).to_pylist():
         told = f"a student scored {row['score']:.2f} on it, against the {row['truth']}"

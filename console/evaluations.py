@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
+from console.damage import DAMAGE
 from console.desk import Desk
 from console.folders import thing, things_in
 from console.questions import last_questions
@@ -24,7 +24,11 @@ from nightschool.wire.turns import Turn, message_turns
 
 ORDERS = {"worst": "the worst first", "best": "the best first", "problem": "with a problem"}
 _PAGE = 10
-_REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
+_BATCH = 256
+_ANSWER_COLUMNS = ["example", "system", "answer", "truth", "problem", "reason"]
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 class Place(NamedTuple):
@@ -57,7 +61,8 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.get("/runs/evaluations/{workload:path}/{name}/report")
     def report(workload: str, name: str) -> Response:
-        file = thing(things_in(place, workload), name) / HTML
+        files = [folder / HTML for folder in things_in(place, workload) if folder.name == name]
+        file = thing((file for file in files if file.is_file()), Path(HTML).stem)
         return FileResponse(file, headers={"content-security-policy": _REPORT_POLICY})
 
     @router.get("/runs/evaluations/{workload:path}/{name}")
@@ -71,7 +76,7 @@ def routes(desk: Desk) -> APIRouter:
             places = _ordered(folder / ROWS, figures.of_interest, order)
             at = min(max(at, 0), max(len(places) - 1, 0)) // _PAGE * _PAGE
             pairs = _pairs(desk, folder / ROWS, figures.of_interest, places[at : at + _PAGE])
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        except DAMAGE as error:
             fault, pairs = f"its rows cannot be read: {error}", []
         return desk.pages.render(
             request,
@@ -118,12 +123,11 @@ def _scores(rows: Path, system: str, *, only_problems: bool = False) -> dict[str
 
 def _pairs(desk: Desk, rows: Path, system: str, places: list[Place]) -> list[Pair]:
     examples = [one.example for one in places]
-    table = pq.read_table(
-        rows,
-        columns=["example", "system", "answer", "truth", "problem", "reason"],
-        filters=pc.field("example").isin(examples) & pc.field("system").isin([system, TEACHER]),
-    )
-    known = {(row["system"], row["example"]): row for row in table.to_pylist()}
+    chosen = pc.field("example").isin(examples) & pc.field("system").isin([system, TEACHER])
+    with pq.ParquetFile(rows, pre_buffer=False) as file:  # a batch at a time: all answers together may be large
+        batches = file.iter_batches(_BATCH, columns=_ANSWER_COLUMNS)
+        found = [row for batch in batches for row in batch.filter(chosen).to_pylist()]
+    known = {(row["system"], row["example"]): row for row in found}
     questions = last_questions(desk.asking, examples)
     return [
         _pair(one, questions, known.get((system, one.example)), known.get((TEACHER, one.example))) for one in places

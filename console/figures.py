@@ -17,9 +17,10 @@ class AllFigures:
         self._known: dict[Path, Figures] = {}
 
     def of(self, folder: Path) -> Figures:
-        """Raises OSError, ValueError or ArrowException for damaged rows."""
-        if folder not in self._known:
+        """Raises DAMAGE for damaged rows."""
+        known = self._known.get(folder)
+        if known is None:
             if len(self._known) >= _MOST_KEPT:
                 self._known.clear()
-            self._known[folder] = figures_of(folder / ROWS)
-        return self._known[folder]
+            known = self._known[folder] = figures_of(folder / ROWS)
+        return known

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from console.damage import DAMAGE
 from console.desk import Desk
 from distill.audit.audited import audited_of
 from distill.audit.verdict import Verdict, judge
@@ -98,7 +99,7 @@ def _newest_scores(desk: Desk, workload: str) -> Scores | None:
         return None
     try:
         figures = desk.figures.of(evaluations_of(desk.data, workload) / manifest.id)
-    except (OSError, ValueError):  # the folder has just gone, or is damaged: its own page tells
+    except DAMAGE:  # gone, or damaged: its own page tells
         return None
     by_name = {system.name: system for system in figures.systems}
     system, teacher = by_name[figures.of_interest], by_name.get("teacher")

@@ -109,17 +109,23 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def between(times: tuple[str, str]) -> float:
-    """Seconds from the one time to the other."""
-    first, last = (datetime.fromisoformat(time) for time in times)
-    return (last - first).total_seconds()
+def between(times: tuple[str, str]) -> float | None:
+    """Seconds from the one time to the other; None where one is none."""
+    try:
+        first, last = (datetime.fromisoformat(time) for time in times)
+        return (last - first).total_seconds()
+    except (TypeError, ValueError):
+        return None
 
 
 def moment(time: datetime | str | None) -> str | Markup:
     """In UTC; the page's script rewrites it to the time of who looks."""
     if time is None or time == "":
         return UNKNOWN
-    when = datetime.fromisoformat(time) if isinstance(time, str) else time
+    try:
+        when = datetime.fromisoformat(time) if isinstance(time, str) else time
+    except ValueError:  # a file was damaged: what it says is shown as it is
+        return str(time)
     when = when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
     told = f"{when:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{}">{}</time>').format(when.isoformat(timespec="milliseconds"), told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
@@ -18,7 +19,8 @@ from distill.night.report import Report, nights_of, reports_of
 from distill.night.standing import Stage, Standing, is_running, standing_nights
 from distill.train.points import Point, smoothed
 from distill.train.progress import Seen, read_progress
-from nightschool.registry.adapters import AdapterDamaged, adapters_of
+from nightschool.registry.adapters import AdapterDamaged, name_of, read_adapter
+from nightschool.registry.adapters import place_of as adapters_in
 from nightschool.registry.manifest import AdapterManifest
 
 STAGES: tuple[Stage, ...] = ("dataset", "train", "load", "evaluate", "gate", "promote")
@@ -52,7 +54,11 @@ class Listed(NamedTuple):
     decisions: list[Brief]
     faults: list[str]
     more: int
-    """Nights that are not in the list."""
+    """Of all these, how many are not in the list."""
+
+    @property
+    def is_worth_showing(self) -> bool:
+        return any((self.nights, self.adapters, self.evaluations, self.decisions, self.faults))
 
 
 def routes(desk: Desk) -> APIRouter:
@@ -70,7 +76,7 @@ def routes(desk: Desk) -> APIRouter:
             nights=[Night(each, is_running(desk.data, each.workload)) for each in standing_nights(desk.data)],
             trainings=[Training(each, loss_chart(each.progress.points)) for each in read_progress(desk.data)],
             stages=STAGES,
-            groups=[each for each in groups if each.nights or each.adapters or each.evaluations or each.decisions],
+            groups=[each for each in groups if each.is_worth_showing],
             kinds=OUTCOME_KINDS,
             workloads=names,
         )
@@ -94,30 +100,37 @@ def loss_chart(points: Iterable[Point]) -> Markup:
 def _recorded(data: Path) -> list[str]:
     """Workloads of which something is left, whatever the configuration says today."""
     places = [workloads_in(data / name) for name in ("evaluations", "decisions", "datasets")]
-    told = [path.stem for path in nights_of(data).glob("*.jsonl")]
-    return sorted({*(name for place in places for name in place), *told})
+    told = [unquote(path.stem) for path in nights_of(data).glob("*.jsonl")]
+    learned = [unquote(path.name.rpartition("--")[0]) for path in adapters_in(data).glob("[!.]*--*")]
+    return sorted({*(name for place in places for name in place), *told, *learned})
 
 
 def _listed(data: Path, workload: str, briefs: Briefs, *, recent: int | None) -> Listed:
     faults: list[str] = []
     nights = reports_of(data, workload)[::-1]
+    adapters, evaluations = _adapters(data, workload, faults), _evaluations(data, workload, faults)
+    decisions = [path for path in things_in(data / "decisions", workload) if path.suffix == ".json"]
     return Listed(
         workload=workload,
         nights=nights[:recent],
-        adapters=_adapters(data, workload, faults)[:recent],
-        evaluations=_evaluations(data, workload, faults)[:recent],
-        decisions=briefs.of(things_in(data / "decisions", workload), recent),
+        adapters=adapters[:recent],
+        evaluations=evaluations[:recent],
+        decisions=briefs.of(decisions, recent),
         faults=faults,
-        more=len(nights) - len(nights[:recent]),
+        more=sum(len(each[recent:]) for each in (nights, adapters, evaluations, decisions)) if recent else 0,
     )
 
 
 def _adapters(data: Path, workload: str, faults: list[str]) -> list[AdapterManifest]:
-    try:
-        return adapters_of(data, workload)[::-1]
-    except AdapterDamaged as error:
-        faults.append(f"{error.problem}; {error.remedy}")
-        return []
+    """One that is damaged hides no other."""
+    found = []
+    for folder in sorted(adapters_in(data).glob(f"{name_of(workload, '')}*")):
+        try:
+            found.append(read_adapter(folder))
+        except AdapterDamaged as error:
+            faults.append(f"{error.problem}; {error.remedy}")
+    own = (one for one in found if one.workload == workload)
+    return sorted(own, key=lambda one: (one.created, one.name), reverse=True)
 
 
 def _evaluations(data: Path, workload: str, faults: list[str]) -> list[Manifest]:

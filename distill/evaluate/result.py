@@ -136,7 +136,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in an evaluation's folder."""
     try:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise UnknownEvaluation(
             f"{folder / MANIFEST} cannot be read: {error}", remedy="delete the folder, and evaluate again"
         ) from error

@@ -66,7 +66,7 @@ def read_adapter(folder: Path) -> AdapterManifest:
     """The manifest of an adapter; ``AdapterDamaged`` where it cannot be read. The files are not looked at."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=AdapterManifest)
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise AdapterDamaged(folder, f"{MANIFEST}: {error}") from error
     if manifest.format_version > FORMAT_VERSION:
         raise AdapterDamaged(folder, f"{MANIFEST} has version {manifest.format_version}, this reads {FORMAT_VERSION}")

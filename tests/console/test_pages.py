@@ -6,7 +6,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.console.house import CALLED, DISLIKED, HARMFUL, House, rewritten, running_console
 from tests.distill.dataset.traffic import asked, file, identity, user
@@ -222,3 +222,18 @@ def test_when_the_console_is_away_the_page_says_so_and_goes_on_when_it_is_back(h
     with running_console(house.folder):
         expect(page.locator("#away")).to_be_hidden(timeout=15_000)
         page.goto("about:blank")
+
+
+def test_links_and_forms_work_without_script(chromium: Browser, site: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/exchanges")
+    page.get_by_label("Workload").select_option("calls")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#rows tbody tr")).to_have_count(4)
+    page.locator("#rows tbody a").last.click()
+    expect(page.locator(".lead time")).to_contain_text("UTC")
+    page.get_by_role("link", name="Relabel").last.click()
+    page.get_by_role("button", name="Add a tool call").click()
+    expect(page.locator("[name=call_name]")).to_have_count(2)
+    context.close()

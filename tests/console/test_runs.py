@@ -6,22 +6,30 @@ import json
 import os
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page, expect
 from starlette.testclient import TestClient
 
 from console.application import build_application
 from console.desk import Desk
-from distill.night.report import nights_of
+from distill.evaluate.result import ROWS
+from distill.gate.decide import decide
+from distill.gate.dossier import make_dossier, read_dossier, write_dossier
+from distill.gate.evidence import Evidence, Row
+from distill.night.report import Report, keep, nights_of
 from distill.night.standing import only_night
-from distill.train.points import Point
+from distill.train.points import Point, curve_csv
 from distill.train.progress import LOCK, Progress, ProgressFile
 from nightschool.config import load_config
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
-from tests.console.house import House, running_console
+from tests.console.house import SCRIPT, House, config, running_console
+from tests.running import write_config
 
 ENV = {**os.environ, "HOUSE_KEY": "k"}
 
@@ -158,3 +166,179 @@ def test_a_folder_that_goes_while_it_is_looked_at_breaks_nothing(house: House) -
 
     for page in ("/", "/relabel", "/datasets", "/runs", "/routing", "/routing/w"):
         assert client.get(page).status_code == 200
+
+
+def test_a_new_folder_is_told_how_to_begin(tmp_path: Path) -> None:
+    write_config(tmp_path, config())
+    text = visitor(House(tmp_path, "")).get("/runs").text
+
+    assert "Nothing has been learned yet" in text
+    assert "nightschool distill w" in text
+
+
+def test_an_adapter_shows_its_curve_and_what_it_was_made_of(house: House) -> None:
+    points = [Point(n, n / 50, 100 * n, 2.0 * n, 0.01, 1 / n, 0.5 if n % 10 == 0 else None) for n in range(1, 61)]
+    (house.data / "adapters" / house.adapter / "curve.csv").write_text(curve_csv(points))
+    text = visitor(house).get(f"/runs/adapters/{house.adapter}").text
+    manifest = json.loads((house.data / "adapters" / house.adapter / "manifest.json").read_bytes())
+
+    assert 'role="img" aria-label="Loss over the steps of training"' in text
+    assert text.count('<circle class="dot"') == 6
+    assert f'href="/datasets/w/{manifest["dataset"]["name"]}"' in text
+    assert manifest["hash"] in text
+
+
+@pytest.mark.parametrize("curve", [b"", b"step,epoch\n1,2\n", b"\xff", b"x" * 200_000])
+def test_an_adapter_without_a_curve_is_shown_all_the_same(house: House, curve: bytes) -> None:
+    (house.data / "adapters" / house.adapter / "curve.csv").write_bytes(curve)
+    answer = visitor(house).get(f"/runs/adapters/{house.adapter}")
+
+    assert (answer.status_code, "Its curve is not there" in answer.text) == (200, True)
+
+
+def test_an_adapter_is_shown_when_nobody_knows_of_replicas(house: House) -> None:
+    (house.data / "registry" / "replicas.json").write_bytes(b"{")
+    answer = visitor(house).get(f"/runs/adapters/{house.adapter}")
+
+    assert (answer.status_code, "replicas.json" in answer.text) == (200, True)
+
+
+def test_a_damaged_adapter_hides_no_other(house: House) -> None:
+    damaged = house.data / "adapters" / "w--000000000000"
+    shutil.copytree(house.data / "adapters" / house.adapter, damaged)
+    (damaged / "manifest.json").write_bytes(b"{")
+    text = visitor(house).get("/runs").text
+
+    assert "the adapter w--000000000000 cannot be used" in text
+    assert f'href="/runs/adapters/{house.adapter}">{house.adapter}</a>' in text
+
+
+@pytest.mark.parametrize(
+    ("damaged", "page"),
+    [("evaluations/w/*/manifest.json", "/runs/evaluations/w/{}"), ("adapters/*/manifest.json", "/runs/adapters/{}")],
+)
+def test_bytes_that_are_no_text_are_damage_like_any_other(house: House, damaged: str, page: str) -> None:
+    (file,) = house.data.glob(damaged)
+    file.write_bytes(b'{"workload": "\xff"}')
+    client = visitor(house)
+
+    assert client.get("/runs").status_code == 200
+    answer = client.get(page.format(file.parent.name))
+    assert (answer.status_code, "Back to the overview" in answer.text) == (400, True)
+
+
+def test_a_report_that_was_deleted_is_not_there(house: House) -> None:
+    evaluation = one_in(house.data / "evaluations" / "w")
+    (evaluation / "report.html").unlink()
+    client = visitor(house)
+
+    assert client.get(f"/runs/evaluations/w/{evaluation.name}/report").status_code == 404
+    assert (
+        f"/runs/evaluations/w/{evaluation.name}/report" not in client.get(f"/runs/evaluations/w/{evaluation.name}").text
+    )
+
+
+def test_script_in_an_answer_is_text(house: House) -> None:
+    evaluation = one_in(house.data / "evaluations" / "w")
+    rows = pq.read_table(evaluation / ROWS)
+    harmful = [{**row, "answer": SCRIPT, "problem": SCRIPT, "reason": SCRIPT} for row in rows.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(harmful, schema=rows.schema), evaluation / ROWS)
+    text = visitor(house).get(f"/runs/evaluations/w/{evaluation.name}").text
+
+    assert "&lt;script&gt;window.harmed = true&lt;/script&gt;" in text
+    assert "<script>window" not in text
+    assert '<img src="x"' not in text
+    assert 'onerror="' not in text
+
+
+def test_scores_that_are_no_numbers_are_told(house: House) -> None:
+    evaluation = one_in(house.data / "evaluations" / "w")
+    rows = pq.read_table(evaluation / ROWS)
+    words = pa.array(["much"] * len(rows))
+    pq.write_table(rows.set_column(rows.schema.get_field_index("score"), "score", words), evaluation / ROWS)
+    answer = visitor(house).get(f"/runs/evaluations/w/{evaluation.name}")
+
+    assert (answer.status_code, "its rows cannot be read" in answer.text) == (200, True)
+
+
+def test_evidence_beyond_what_a_number_holds_is_drawn(house: House) -> None:
+    dossier = read_dossier(one_in(house.data / "decisions" / "w"))
+    evidence = Evidence(tuple(Row(f"g{n}", teacher=0.0, student=1.0) for n in range(3_000)))
+    made = decide(evidence, dossier.criteria)
+    assert made.path[-1] > 720
+    file = write_dossier(
+        make_dossier(dossier.subject, evidence, dossier.criteria, made, datetime.now(UTC)),
+        house.data / "decisions" / "w",
+    )
+    answer = visitor(house).get(f"/runs/decisions/w/{file.stem}")
+
+    assert (answer.status_code, ">1e1" in answer.text) == (200, True)
+
+
+def test_a_decision_says_what_was_asked_for(house: House) -> None:
+    decision = one_in(house.data / "decisions" / "w")
+    criteria, rows = read_dossier(decision).criteria, read_dossier(decision).evidence.rows
+    text = visitor(house).get(f"/runs/decisions/w/{decision.stem}").text
+
+    assert f"a margin of {criteria.margin:g}" in text
+    assert f"at least {criteria.min_rows:,} groups" in text
+    assert f"groups, of {len(rows):,} rows that were read" in text
+
+
+def test_a_decision_that_was_put_right_is_shown_again(house: House) -> None:
+    decision = one_in(house.data / "decisions" / "w")
+    whole = decision.read_bytes()
+    client = visitor(house)
+    decision.write_bytes(b"{")
+    assert "damaged" in client.get("/runs").text
+
+    decision.write_bytes(whole)
+
+    assert "damaged" not in client.get("/runs").text
+
+
+def test_what_a_list_leaves_out_is_one_link_away_even_without_nights(house: House) -> None:
+    shutil.rmtree(nights_of(house.data))
+    evaluation = one_in(house.data / "evaluations" / "w")
+    for n in range(6):
+        copy = evaluation.with_name(f"copy-{n}")
+        shutil.copytree(evaluation, copy)
+        told = json.loads((copy / "manifest.json").read_bytes())
+        (copy / "manifest.json").write_text(json.dumps({**told, "id": copy.name}))
+    client = visitor(house)
+
+    assert '<a href="?all=w">2 more of w</a>' in client.get("/runs").text
+    assert client.get("/runs?all=w").text.count(">copy-") == 6
+
+
+def test_nights_of_a_workload_with_a_slash_in_its_name_are_listed(house: House) -> None:
+    report = Report(workload="mail/in", started="2026-11-25T02:00:00+00:00", finished="2026-11-25T02:10:00+00:00",
+                    outcome="too_few", told="there are too few")  # fmt: skip
+    keep(house.data, report)
+
+    assert "Nights of mail/in" in visitor(house).get("/runs").text
+
+
+@pytest.mark.parametrize("damage", [b'{"workload": "\xff"}', b"{", b""])
+def test_no_page_fails_over_a_manifest_that_is_damaged(house: House, damage: bytes) -> None:
+    for file in (*house.data.glob("evaluations/w/*/manifest.json"), *house.data.glob("adapters/*/manifest.json")):
+        file.write_bytes(damage)
+    client = visitor(house)
+
+    for page in ("/", "/relabel", "/runs", "/routing/w"):
+        assert client.get(page).status_code == 200
+
+
+def test_no_page_fails_over_rows_without_their_columns(house: House) -> None:
+    rows = one_in(house.data / "evaluations" / "w") / ROWS
+    pq.write_table(pq.read_table(rows).drop_columns(["score"]), rows)
+    client = visitor(house)
+
+    for page in ("/", "/relabel", f"/runs/evaluations/w/{rows.parent.name}"):
+        assert client.get(page).status_code == 200
+
+
+def test_an_address_that_is_not_understood_gets_a_page(house: House) -> None:
+    answer = visitor(house).get("/datasets/w/x?at=many")
+
+    assert (answer.status_code, "Back to the overview" in answer.text, "of at is" in answer.text) == (422, True, True)
