@@ -21,15 +21,13 @@ from pathlib import Path
 
 import httpx
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from bench.proxy import nightschool
 from bench.proxy.cores import divide
 from bench.proxy.generator import Generator, Upstream
-from bench.proxy.process import resident_bytes
+from bench.proxy.process import peak_bytes
 from bench.proxy.rounds import PLAIN, STREAMS, Load, Window, measure
-from bench.store import Figure, file_traffic
+from bench.store import Figure, file_traffic, print_figures
 
 WORK = Path(__file__).parent / ".work" / "console"
 MOST_S = 1.0
@@ -67,12 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    table = Table("", "measured", "target", "", title=f"the console, {arguments.rows:,} exchanges", box=None)
-    for figure in figures:
-        met = ("ok" if figure.met else "MISSED") * bool(figure.target)
-        table.add_row(figure.name, figure.value, figure.target, met)
-    Console(width=110).print(table)
-    return 0 if all(figure.met for figure in figures) else 1
+    return print_figures(f"the console, {arguments.rows:,} exchanges", figures)
 
 
 def measure_pages(folder: Path, rows: int) -> Iterator[Figure]:
@@ -88,7 +81,7 @@ def measure_pages(folder: Path, rows: int) -> Iterator[Figure]:
         yield Figure("one exchange", f"{_seconds(client, f'/exchanges/{newest}'):.2f} s")
         for path in (*_PAGES.values(), *_PAGES.values()):
             client.get(path).raise_for_status()
-        peak = _peak_bytes(process.pid)
+        peak = peak_bytes(process.pid)
     yield Figure(
         "memory at its peak", f"{peak / 2**20:,.0f} MiB", f"<= {MOST_BYTES / 2**20:,.0f} MiB", peak <= MOST_BYTES
     )
@@ -191,13 +184,6 @@ def _seconds(client: httpx.Client, path: str) -> float:
     started = time.perf_counter()
     client.get(path).raise_for_status()
     return time.perf_counter() - started
-
-
-def _peak_bytes(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return resident_bytes(pid)
 
 
 def _configured(folder: Path) -> Path:

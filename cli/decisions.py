@@ -11,9 +11,8 @@ from cli.cells import harmless
 from cli.screen import Column, console, table_that_fits
 from distill.gate.decide import LEVEL, Decision
 from distill.gate.dossier import Dossier, Replay
-from distill.gate.slices import Slice
+from distill.gate.slices import STATUS_WORDS, Slice
 
-_STATUS = {"ok": "ok", "worse": "clearly worse", "unsure": "not shown to be well", "few_rows": "too few rows to judge"}
 _SLICES = (
     Column("slice", 12),
     Column("rows", 5, right=True),
@@ -105,5 +104,5 @@ def _cells(one: Slice) -> list[str]:
         f"{one.student:.3f}",
         f"{one.mean_difference:+.3f}",
         f"{one.lower_bound:+.3f}",
-        _STATUS[one.status],
+        STATUS_WORDS[one.status],
     ]

@@ -112,7 +112,7 @@ class Access:
 
 
 async def checked_form(request: Request) -> FormData:
-    """The fields of a form; FormRefused unless a page of ours has made it for this session."""
+    """The fields of a form; FormRefused unless a page of ours was made for the bearer of its cookie."""
     form = await request.form()
     access: Access = request.app.state.access
     if not access.sessions.is_token(request.state.session, str(form.get("token", ""))):

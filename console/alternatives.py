@@ -9,14 +9,12 @@ import pyarrow.parquet as pq
 
 from console.damage import DAMAGE
 from console.desk import Desk
-from console.readable import Shown, shown
+from console.readable import Shown, answered, message_in
 from distill.audit.audited import audited_of, file_of
 from distill.evaluate.result import ROWS, evaluations_of, newest_manifest
 from distill.labels.answer import logged_answer
 from nightschool.errors import StoreError
 from nightschool.store.listing import Row, one
-from nightschool.wire import json_text
-from nightschool.wire.turns import message_turns
 
 
 class Alternative(NamedTuple):
@@ -69,7 +67,7 @@ def _evaluated(desk: Desk, row: Row) -> list[Alternative]:
         return []
     found = []
     for each in table.to_pylist():
-        message = _message(each["answer"])
+        message = message_in(each["answer"])
         if message is not None:
             score = "" if each["score"] is None else f", scored {each['score']:.2f}"
             found.append(_of(each["system"], f"{each['system'].replace('_', ' ')} in the evaluation{score}", message))
@@ -77,12 +75,4 @@ def _evaluated(desk: Desk, row: Row) -> list[Alternative]:
 
 
 def _of(key: str, who: str, message: dict[str, Any]) -> Alternative:
-    return Alternative(key, who, message, shown(message_turns({"role": "assistant", **message})))
-
-
-def _message(text: str | None) -> dict[str, Any] | None:
-    try:
-        value = json_text.decode((text or "").encode("utf-8", "replace"))
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+    return Alternative(key, who, message, answered(message))

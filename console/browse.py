@@ -16,7 +16,7 @@ from typing import NamedTuple
 import duckdb
 
 from console.asking import Asking
-from nightschool.store.filter import Filter, moment
+from nightschool.store.filter import Filter, microseconds, moment
 from nightschool.store.listing import Row, whole
 from nightschool.store.reader import Window
 
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> Place:
-        return cls(_microseconds(row["time"]), row["id"])
+        return cls(microseconds(row["time"]), row["id"])
 
     @classmethod
     def read(cls, text: str) -> Place | None:
@@ -117,7 +117,7 @@ def _limits(asking: Asking, filters: Filter, behind: Place | None) -> tuple[int,
     def question(store: duckdb.DuckDBPyConnection) -> tuple[int, int]:
         ((oldest, newest),) = store.execute("select min(time), max(time) from exchanges").fetchall()
         now = datetime.now(UTC)
-        return _microseconds(oldest or now), _microseconds(newest or now) + 1
+        return microseconds(oldest or now), microseconds(newest or now) + 1
 
     oldest_us, end_us = asking.remembered("limits", lambda: asking.ask(question))
     since_us, until_us = filters.window.since_us, filters.window.until_us
@@ -140,7 +140,3 @@ def _read(asking: Asking, filters: Filter, at: Place | None, limit: int, *, asce
         return whole(store, store.execute(query, [*values, limit]).fetchall())
 
     return asking.ask(question, filters.window)
-
-
-def _microseconds(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // _US

@@ -102,8 +102,9 @@ def _framed(title: str, parts: Sequence[str]) -> Markup:
     )
 
 
-def _line(points: Sequence[tuple[float, float]], place: object, kind: str) -> str:
-    assert callable(place)
+def _line(
+    points: Sequence[tuple[float, float]], place: Callable[[float, float], tuple[float, float]], kind: str
+) -> str:
     told = " ".join(f"{x:.2f},{y:.2f}" for x, y in (place(*point) for point in points))
     return f'<polyline class="{kind}" points="{told}"/>'
 

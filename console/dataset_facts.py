@@ -8,7 +8,7 @@ A dataset never changes, so this is found out once, by its hash, on a thread of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,8 +197,4 @@ def _without_empty_ends(whole: Distribution) -> Distribution:
     if not filled:
         return Distribution([], {side: [] for side in whole.by_side})
     part = slice(filled[0], filled[-1] + 1)
-    return Distribution(whole.labels[part], {side: _part(counts, part) for side, counts in whole.by_side.items()})
-
-
-def _part(counts: Sequence[int], part: slice) -> list[int]:
-    return list(counts[part])
+    return Distribution(whole.labels[part], {side: counts[part] for side, counts in whole.by_side.items()})

@@ -60,7 +60,7 @@ def routes(desk: Desk) -> APIRouter:
     @router.get("/datasets/{workload:path}/{name}")
     def dataset(request: Request, workload: str, name: str, side: str = "test", at: int = 0) -> Response:
         folder = thing(things_in(place, workload), name)
-        manifest = _read(folder)
+        manifest = read_manifest(folder)
         facts, fault = _facts(all_facts, manifest, folder)
         side = side if side in SIDES else "test"
         there = manifest.sides[side].examples if side in manifest.sides else 0
@@ -92,16 +92,9 @@ def routes(desk: Desk) -> APIRouter:
 
 def _listed(workload: str, folder: Path) -> Listed:
     try:
-        return Listed(workload, folder.name, _read(folder), "", folder.stat().st_mtime)
+        return Listed(workload, folder.name, read_manifest(folder), "", folder.stat().st_mtime)
     except UnknownDataset as error:
         return Listed(workload, folder.name, None, f"{error.problem}; {error.remedy}", 0.0)
-
-
-def _read(folder: Path) -> DatasetManifest:
-    try:
-        return read_manifest(folder)
-    except UnicodeDecodeError as error:
-        raise UnknownDataset(f"the manifest of {folder} cannot be read: {error}", remedy="build it again") from error
 
 
 def _newest_first(listed: list[Listed]) -> list[Listed]:

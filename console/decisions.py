@@ -16,14 +16,9 @@ from console.folders import thing, things_in
 from distill.gate.decide import Decision
 from distill.gate.dossier import Dossier, DossierError, read_dossier, replay
 from distill.gate.evidence import EvidenceError
+from distill.gate.slices import STATUS_WORDS
 
 VERDICT_KINDS = {"promote": "good", "reject": "bad", "undecided": "warn"}
-SLICE_WORDS = {
-    "ok": "ok",
-    "worse": "clearly worse",
-    "unsure": "not shown to be well",
-    "few_rows": "too few rows to judge",
-}
 _MOST_POINTS = 600
 _MOST_KEPT = 500
 _MOST_EXPONENT = 300
@@ -79,7 +74,7 @@ def routes(desk: Desk) -> APIRouter:
             dossier=dossier,
             decision=made,
             kind=VERDICT_KINDS.get(made.verdict, ""),
-            words=SLICE_WORDS,
+            words=STATUS_WORDS,
             evidence=_evidence_chart(made),
             evaluation=_text(dossier.subject, "evaluation"),
             adapter=_text(dossier.subject.get("manifest", dossier.subject), "adapter"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from console.asking import Asking
@@ -37,6 +37,6 @@ class Desk:
                 self._looked_at = time.monotonic()
             return self._config
 
-    def workloads(self, recorded: Mapping[str, object] | None = None) -> list[str]:
+    def workloads(self, recorded: Iterable[str] = ()) -> list[str]:
         """Names for menus: those of the configuration, then others that were recorded."""
-        return [*dict.fromkeys((*self.config.workloads, *sorted(recorded or {})))]
+        return [*dict.fromkeys((*self.config.workloads, *sorted(recorded)))]

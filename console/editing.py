@@ -92,12 +92,10 @@ def _broken(message: dict[str, Any], question: Question) -> Iterable[str]:
         if fault := fault_of_call(call, tools):
             yield fault
     kind = (question.response_format or {}).get("type")
-    if not calls and kind in ("json_object", "json_schema") and (fault := fault_of_json(_value(message), question)):
+    if calls or kind not in ("json_object", "json_schema"):
+        return
+    if fault := fault_of_json(value_of(text_of(message)), question):
         yield f"The request asks for JSON: {fault}"
-
-
-def _value(message: dict[str, Any]) -> Any:
-    return value_of(text_of(message))
 
 
 def _typed(arguments: Any) -> str:

@@ -14,13 +14,12 @@ from console.damage import DAMAGE
 from console.desk import Desk
 from console.folders import thing, things_in
 from console.questions import last_questions
-from console.readable import Shown, shown
+from console.readable import Shown, answered, message_in, shown
 from distill.evaluate.marks import TEACHER
 from distill.evaluate.page import PROBLEM_WORDS, TITLES, TRUTH_WORDS
 from distill.evaluate.result import HTML, ROWS, read_manifest
 from distill.score.scorer import kind_of
-from nightschool.wire import json_text
-from nightschool.wire.turns import Turn, message_turns
+from nightschool.wire.turns import Turn
 
 ORDERS = {"worst": "the worst first", "best": "the best first", "problem": "with a problem"}
 _PAGE = 10
@@ -152,10 +151,5 @@ def _answer(text: str | None) -> list[Shown]:
     """Of a message as JSON, or of what was written instead of one."""
     if text is None:
         return []
-    try:
-        message = json_text.decode(text.encode("utf-8", "replace"))
-    except ValueError:
-        message = None
-    if not isinstance(message, dict):
-        return shown([Turn("assistant", text)])
-    return shown(message_turns({"role": "assistant", **message}))
+    message = message_in(text)
+    return shown([Turn("assistant", text)]) if message is None else answered(message)

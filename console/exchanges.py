@@ -7,7 +7,7 @@ from typing import NamedTuple
 import duckdb
 from fastapi import APIRouter, Request, Response
 
-from console.browse import ROWS, Place, newer, older
+from console.browse import Place, newer, older
 from console.desk import Desk
 from console.filters import Asked, asked
 from console.questions import CHARACTERS
@@ -45,7 +45,6 @@ def routes(desk: Desk) -> APIRouter:
             searched_to=found.searched_to,
             first_page=behind is None,
             workloads=[*desk.workloads(_recorded(desk)), NO_WORKLOAD],
-            page_rows=ROWS,
             listen=desk.config.listen,
         )
 
@@ -75,12 +74,12 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _recorded(desk: Desk) -> dict[str, int]:
-    """Exchanges by workload, for the menu."""
+def _recorded(desk: Desk) -> list[str]:
+    """Workloads, for the menu."""
 
-    def question(store: duckdb.DuckDBPyConnection) -> dict[str, int]:
-        query = "select workload, count(*) from exchanges where workload is not null group by all"
-        return dict(store.execute(query).fetchall())
+    def question(store: duckdb.DuckDBPyConnection) -> list[str]:
+        found = store.execute("select distinct workload from exchanges where workload is not null").fetchall()
+        return [name for (name,) in found]
 
     return desk.asking.remembered("recorded", lambda: desk.asking.ask(question))
 

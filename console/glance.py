@@ -24,13 +24,10 @@ class Scores(NamedTuple):
     """Of the newest evaluation."""
 
     evaluation: str
-    adapter: str | None
     scorer: str
-    system: str
-    """Whose score it is: the student, or the best that the base model could do."""
     score: Interval | None
+    """Of the student, or of the best that the base model could do."""
     teacher: Interval | None
-    difference: Interval | None
 
 
 class Answering(NamedTuple):
@@ -102,15 +99,12 @@ def _newest_scores(desk: Desk, workload: str) -> Scores | None:
     except DAMAGE:  # gone, or damaged: its own page tells
         return None
     by_name = {system.name: system for system in figures.systems}
-    system, teacher = by_name[figures.of_interest], by_name.get("teacher")
+    teacher = by_name.get("teacher")
     return Scores(
         evaluation=manifest.id,
-        adapter=manifest.adapter,
         scorer=manifest.scorer.name,
-        system=system.name,
-        score=system.score,
+        score=by_name[figures.of_interest].score,
         teacher=teacher.score if teacher else None,
-        difference=system.difference,
     )
 
 

@@ -57,7 +57,7 @@ def hands(students: Students, ramp: Sequence[float] | None, replicas: ReplicaSta
             if name != "teacher":  # it is refused for what a rollback is
                 found.append(Hand(name, known.label, known.action, refusal.problem, []))
             continue
-        if after != students and not (name == "teacher" and after == _step("rollback", students, now)):
+        if after != students and not (name == "teacher" and after == roll_back(students, now=now)):
             found.append(
                 Hand(name, _label(name, known, after), known.action, "", [*_effects(students, after, replicas)])
             )
@@ -98,10 +98,6 @@ def if_still(mark: str, step: Step) -> Step:
         return step(before)
 
     return checked
-
-
-def _step(name: str, students: Students, now: str) -> Students:
-    return step_of(name, (), now)(students)
 
 
 def _label(name: str, known: _Known, after: Students) -> str:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from nightschool.wire.turns import Turn, asked, document
+from nightschool.wire import json_text
+from nightschool.wire.turns import Turn, asked, document, message_turns
 
 _KINDS = {"developer": "system", "function": "tool"}
 _LONGEST = 200_000
@@ -55,6 +56,20 @@ def tools_of(request: str | None) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def message_in(text: str | None) -> dict[str, Any] | None:
+    """Of an answer as it is kept: a message as JSON, or what was written instead of one."""
+    try:
+        value = json_text.decode((text or "").encode("utf-8", "replace"))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def answered(message: dict[str, Any]) -> list[Shown]:
+    """An assistant message, whether it says that it is one or not."""
+    return shown(message_turns({"role": "assistant", **message}))
 
 
 def question(request: str | None) -> list[Shown]:

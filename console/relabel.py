@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from console.access import checked_form
-from console.alternatives import alternatives
+from console.alternatives import Alternative, alternatives
 from console.author import author_of, given_author, remember_author
 from console.desk import Desk
 from console.doubtful import Doubt, doubtful
@@ -38,6 +38,14 @@ class Queued(NamedTuple):
     href: str
 
 
+class About(NamedTuple):
+    """An exchange in the editor."""
+
+    row: Row
+    others: list[Alternative]
+    label: NewestLabel | None
+
+
 def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
@@ -62,16 +70,16 @@ def routes(desk: Desk) -> APIRouter:
         chosen = next((one for one in others if one.key == request.query_params.get("take")), None)
         label = _label(desk, row)
         start = chosen.message if chosen else label.answer if label else logged_answer(row["response"])
-        return _editor(desk, request, row, fields_of(start), workload, faults=[])
+        return _editor(desk, request, About(row, others, label), fields_of(start), workload, faults=[])
 
     @router.post("/relabel/{identity}")
     def save(request: Request, identity: str, form: Annotated[FormData, Depends(checked_form)]) -> Response:
         row, fields, workload = one(desk.data, identity), fields_given(form), str(form.get("workload", ""))
-        if form.get("do") != "save":
-            return _editor(desk, request, row, fields, workload, faults=[])
-        message, faults = message_of(fields, _question(row))
-        if faults:
-            return _editor(desk, request, row, fields, workload, faults=faults)
+        saving = form.get("do") == "save"
+        message, faults = message_of(fields, _question(row)) if saving else ({}, [])
+        if faults or not saving:
+            about = About(row, alternatives(desk, row), _label(desk, row))
+            return _editor(desk, request, about, fields, workload, faults=faults)
         following = _following(desk, workload, row["id"])
         author = given_author(request, str(form.get("author", "")))
         write_label(desk.data, row["id"], message, author=author, source=SOURCE)
@@ -83,8 +91,10 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _editor(desk: Desk, request: Request, row: Row, fields: Fields, workload: str, *, faults: list[str]) -> Response:
-    queue = _queue(desk, workload)
+def _editor(
+    desk: Desk, request: Request, about: About, fields: Fields, workload: str, *, faults: list[str]
+) -> Response:
+    row, queue = about.row, _queue(desk, workload)
     doubt = next((each for each in queue if each.exchange == row["id"]), None)
     asked = _question(row)
     return desk.pages.render(
@@ -100,8 +110,8 @@ def _editor(desk: Desk, request: Request, row: Row, fields: Fields, workload: st
         faults=faults,
         doubt=doubt,
         waiting=len(queue),
-        others=alternatives(desk, row),
-        label=_label(desk, row),
+        others=about.others,
+        label=about.label,
         can_be_learned=row["endpoint"] == "/chat/completions" and row["request"] is not None,
         author=author_of(request),
         workload=workload,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from console.readable import Shown, shown
 from nightschool.wire import json_text
-from nightschool.wire.turns import Turn, message_turns
+from nightschool.wire.turns import message_turns
 
 _BATCH = 16
 _COLUMNS = [
@@ -55,30 +55,25 @@ def sample(path: Path, at: int) -> Sample | None:
 def _sample(row: dict[str, Any]) -> Sample:
     learned = set(row["learn"])
     turns = [
-        turn._replace(role=f"{turn.role}, to be learned") if place in learned else turn
+        one._replace(role=f"{one.role}, to be learned") if place in learned else one
         for place, message in enumerate(_decoded(row["messages"]) or [])
-        for turn in message_turns(message)
+        for one in shown(message_turns(message))
     ]
     tools = _decoded(row["tools"])
-    teacher: list[Turn] = list(message_turns(_decoded(row["teacher_answer"]))) if row["teacher_answer"] else []
     return Sample(
         id=row["id"],
         time=row["time"],
         group=row["group"],
-        turns=[_kind(one) for one in shown(turns)],
+        turns=turns,
         learned=len(learned),
         tools=[str(tool.get("function", tool).get("name")) for tool in tools] if isinstance(tools, list) else [],
         labelled=bool(row["labelled"]),
-        teacher=shown(teacher),
+        teacher=shown(message_turns(_decoded(row["teacher_answer"]))) if row["teacher_answer"] else [],
         multiplicity=row["multiplicity"],
         newest=bool(row["newest"]),
         weight=row["weight"],
         novelty=row["novelty"],
     )
-
-
-def _kind(one: Shown) -> Shown:
-    return one._replace(kind=one.kind.rstrip(","))
 
 
 def _decoded(text: str | None) -> Any:

@@ -28,8 +28,7 @@ _QUERY = f"""
     select workload, {_KIND} as kind, date_trunc(?, time) as bucket,
         case when target = 'student' then model_requested end as requested,
         count(*), count(*) filter (not complete or error_type is not null or coalesce(status, 500) >= 400),
-        sum(cost_usd), count(cost_usd), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens),
-        count(completion_tokens)
+        sum(cost_usd), count(cost_usd), sum(prompt_tokens), sum(cached_tokens), sum(completion_tokens)
     from exchanges where time >= ? group by all"""
 _LATENCY = f"""
     select workload, {_KIND} as kind, approx_quantile(latency_ms, 0.5) from exchanges
@@ -53,8 +52,6 @@ class Sum(NamedTuple):
     prompt: int
     cached: int
     completion: int
-    counted: int
-    """Exchanges of which the tokens are known."""
 
 
 class Traffic(NamedTuple):
@@ -120,10 +117,10 @@ def _read(asking: Asking, since: datetime, newest: datetime, step: timedelta, un
 
 
 def _sum(row: Sequence[Any]) -> Sum:
-    workload, kind, bucket, requested, rows, errors, cost, priced, prompt, cached, completion, counted = row
+    workload, kind, bucket, requested, rows, errors, cost, priced, prompt, cached, completion = row
     return Sum(
         workload, kind, bucket.astimezone(UTC), requested, rows, errors, cost, priced,
-        prompt or 0, cached or 0, completion or 0, counted,
+        prompt or 0, cached or 0, completion or 0,
     )  # fmt: skip
 
 

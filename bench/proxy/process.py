@@ -57,11 +57,20 @@ def cpu_s(pid: int) -> float:
 
 def resident_bytes(pid: int) -> int:
     """VmRSS."""
+    return _bytes(pid, "VmRSS")
+
+
+def peak_bytes(pid: int) -> int:
+    """VmHWM: the most that was ever resident."""
+    return _bytes(pid, "VmHWM")
+
+
+def _bytes(pid: int, name: str) -> int:
     try:
-        size, unit = parse_status((PROC / str(pid) / "status").read_text())["VmRSS"].split()
+        size, unit = parse_status((PROC / str(pid) / "status").read_text())[name].split()
     except (OSError, KeyError):  # a zombie has a status, but no memory
         raise ProcessGone(pid) from None
-    assert unit == "kB", f"VmRSS is given in {unit}"
+    assert unit == "kB", f"{name} is given in {unit}"
     return int(size) * 1024
 
 

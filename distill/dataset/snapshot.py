@@ -118,7 +118,7 @@ def read_manifest(folder: Path) -> DatasetManifest:
     """The manifest in a dataset's folder."""
     try:
         return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=DatasetManifest)
-    except (msgspec.DecodeError, OSError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
         raise UnknownDataset(
             f"{folder / MANIFEST} cannot be read: {error}", remedy="delete the folder, and build the dataset again"
         ) from error

@@ -17,6 +17,12 @@ from distill.gate.criteria import SliceLimits
 from distill.gate.evidence import Group, Row, slices_of
 
 Status = Literal["ok", "worse", "unsure", "few_rows"]
+STATUS_WORDS: dict[Status, str] = {
+    "ok": "ok",
+    "worse": "clearly worse",
+    "unsure": "not shown to be well",
+    "few_rows": "too few rows to judge",
+}
 
 Z = 1.6448536269514722
 """Of the normal distribution, one-sided 95 %; t differs by less than 1 % from 100 rows on."""

@@ -92,19 +92,19 @@ def parse_status(text: str) -> str:
 def parse_time(text: str, now: datetime) -> int:
     """Microseconds of ``7d`` ago (s, m, h, d, w), or of an ISO 8601 time, UTC unless it says otherwise."""
     if ago := re.fullmatch(r"(\d+)([smhdw])", text):
-        return _microseconds(now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]]))
+        return microseconds(now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]]))
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time: give a span such as 30m or 7d, or a date such as 2026-11-22") from None
-    return _microseconds(given if given.tzinfo else given.replace(tzinfo=UTC))
+    return microseconds(given if given.tzinfo else given.replace(tzinfo=UTC))
 
 
 def moment(time_us: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)
 
 
-def _microseconds(time: datetime) -> int:
+def microseconds(time: datetime) -> int:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 

@@ -28,7 +28,7 @@ def config(**student: Any) -> Config:
 def summed(kind: str, rows: int, cost: float | None, *, requested: str | None = None, priced: int | None = None) -> Sum:
     """100 tokens in, of them 40 cached, and 50 out, each."""
     known = rows if priced is None else priced
-    return Sum("w", kind, NOW, requested, rows, 0, cost, known, 100 * rows, 40 * rows, 50 * rows, rows)
+    return Sum("w", kind, NOW, requested, rows, 0, cost, known, 100 * rows, 40 * rows, 50 * rows)
 
 
 def test_students_save_what_the_model_that_was_asked_for_would_have_cost() -> None:

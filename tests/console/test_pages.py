@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -28,6 +29,7 @@ PAGES = (
     "/routing/w",
     "/exchanges/there-is-none",
 )
+Scheme = Literal["light", "dark"]
 WINDOWS = ((1280, 900, "light"), (390, 844, "dark"))
 
 
@@ -43,8 +45,8 @@ def visit(page: Page, site: str, path: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_can_be_used_by_everybody(page: Page, site: str, path: str, scheme: str) -> None:
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+def test_a_page_can_be_used_by_everybody(page: Page, site: str, path: str, scheme: Scheme) -> None:
+    page.emulate_media(color_scheme=scheme)
     visit(page, site, path)
 
     found = Axe().run(page).response["violations"]
@@ -56,10 +58,10 @@ def test_a_page_can_be_used_by_everybody(page: Page, site: str, path: str, schem
 @pytest.mark.parametrize(("width", "height", "scheme"), WINDOWS)
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_fits_its_window_in_light_and_dark(
-    page: Page, site: str, path: str, width: int, height: int, scheme: str
+    page: Page, site: str, path: str, width: int, height: int, scheme: Scheme
 ) -> None:
     page.set_viewport_size({"width": width, "height": height})
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.emulate_media(color_scheme=scheme)
     visit(page, site, path)
 
     wide = page.evaluate("document.documentElement.scrollWidth")

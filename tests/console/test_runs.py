@@ -321,11 +321,12 @@ def test_nights_of_a_workload_with_a_slash_in_its_name_are_listed(house: House) 
 
 @pytest.mark.parametrize("damage", [b'{"workload": "\xff"}', b"{", b""])
 def test_no_page_fails_over_a_manifest_that_is_damaged(house: House, damage: bytes) -> None:
-    for file in (*house.data.glob("evaluations/w/*/manifest.json"), *house.data.glob("adapters/*/manifest.json")):
-        file.write_bytes(damage)
+    for place in ("evaluations/w/*", "adapters/*", "datasets/w/*"):
+        for file in house.data.glob(f"{place}/manifest.json"):
+            file.write_bytes(damage)
     client = visitor(house)
 
-    for page in ("/", "/relabel", "/runs", "/routing/w"):
+    for page in ("/", "/relabel", "/datasets", "/runs", "/routing/w"):
         assert client.get(page).status_code == 200
 
 
