@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -132,8 +133,8 @@ def _y(value: float, low: float, high: float) -> float:
 
 
 def _ceiling(value: float) -> float:
-    """A round number that is not below."""
-    if value <= 0:
+    """A round number that is not below; 1 where there is nothing that could be seen."""
+    if value < sys.float_info.min:
         return 1.0
     unit = 10 ** math.floor(math.log10(value))
     return float(next(step * unit for step in (1, 2, 4, 5, 10) if step * unit >= value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from console.charts import HEIGHT, WIDTH, Series, bars, path
@@ -14,6 +14,7 @@ HEIGHTS = st.floats(0, 1e9, allow_nan=False)
 
 
 @given(st.lists(HEIGHTS, min_size=1, max_size=40))
+@example([5e-324])
 def test_bars_are_as_high_as_their_values_and_stay_inside(values: list[float]) -> None:
     chart = str(bars([str(n) for n in range(len(values))], [Series("s", "teacher", values)], "title"))
 
