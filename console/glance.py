@@ -19,6 +19,8 @@ from nightschool.registry.change import Change, answering_since
 from nightschool.registry.replicas import ReplicaStates
 from nightschool.registry.routing import Students
 
+_JOBS_SAY = {"rollback": "withdrawn", "alarm": "told of harm, and held,"}
+
 
 class Scores(NamedTuple):
     """Of the newest evaluation."""
@@ -116,8 +118,9 @@ def _alarms(answering: Sequence[Answering], history: Sequence[Change]) -> list[s
         if not each.ready:
             told.append(f"no replica is ready with {each.adapter}: the teacher answers for it")
     for change in history:
-        if change.action in ("rollback", "alarm") and change.author.startswith("job:") and _is_fresh(change.time):
-            told.append(f"withdrawn by {change.author}: {change.reason}")
+        words = _JOBS_SAY.get(change.action)
+        if words and change.author.startswith("job:") and _is_fresh(change.time):
+            told.append(f"{words} by {change.author}: {change.reason}")
     return told
 
 
