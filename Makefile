@@ -4,11 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 ENGINE := .venv-vllm
 TRL := .venv-trl
+AUDIT := .venv-audit
+LOCK := deploy/requirements.lock
+MINUTES ?= 10
 MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate lock audit-dependencies fuzz clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -69,8 +72,18 @@ bench-gate: install ## how often the gate promotes a worse student in 30 nights,
 bench-distill: install model ## what students learn, against the truth (hours; goes on where it was)
 	$(VENV)/bin/python -m bench.distill
 
+lock: $(AUDIT)/.installed ## renew deploy/requirements.lock: what the proxy's image installs, each file by its hash
+	$(AUDIT)/bin/uv pip compile pyproject.toml --extra console --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet --output-file $(LOCK)
+
+audit-dependencies: install $(AUDIT)/.installed ## known weaknesses of what is in the lock; ends with 2 where nobody could be asked
+	$(VENV)/bin/python -m tests.security.dependencies $(AUDIT)/bin/pip-audit $(LOCK)
+
+fuzz: install ## arbitrary bytes for the request path, streams, logs, bodies and the configuration (MINUTES=10 in all)
+	FUZZ_MINUTES=$(MINUTES) $(VENV)/bin/python -m pytest tests/security/fuzz --hypothesis-profile=fuzz --timeout=0
+
 clean: ## all that was installed, built or recorded by the demo; asks nothing
-	rm -rf $(VENV) $(ENGINE) $(TRL) .demo bench/.work build dist *.egg-info
+	rm -rf $(VENV) $(ENGINE) $(TRL) $(AUDIT) .demo bench/.work build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-engine: ## the engine and its model only
@@ -100,6 +113,11 @@ $(TRL)/.installed: bench/distill/trl-requirements.txt
 	@test -x $(TRL)/bin/python || $(PYTHON) -m venv $(TRL)
 	$(TRL)/bin/python $(PIP) install "$$(grep ^torch== $<)"
 	$(TRL)/bin/python $(PIP) install --requirement $<
+	@touch $@
+
+$(AUDIT)/.installed: deploy/lock-requirements.txt
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python $(PIP) install --requirement $<
 	@touch $@
 
 $(MODEL): | $(VENV)/.installed $(ENGINE)/.installed
