@@ -23,6 +23,8 @@ class Wanted:
 
     def folder_of(self, name: str) -> Path:
         """Of an adapter that may be served. Raises NightschoolError: it is not there, damaged, or made for others."""
+        if not name or name == ".." or name != Path(name).name:
+            raise Unservable(f"{name!r} is no name of an adapter", remedy="look at registry/routing.json")
         folder = place_of(self._data).absolute() / name
         if name in self._good:
             return folder

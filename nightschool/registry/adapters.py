@@ -12,6 +12,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -26,6 +27,7 @@ CONFIG = "adapter_config.json"
 CARD = "README.md"
 _HASH_DIGITS = 12
 _RUNS_CODE = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".py", ".so")
+_NAMES_CODE = ("auto_map", "auto_mapping", "trust_remote_code", "custom_code", "megatron_config")
 
 
 class UnknownAdapter(NightschoolError):
@@ -70,22 +72,42 @@ def read_adapter(folder: Path) -> AdapterManifest:
         raise AdapterDamaged(folder, f"{MANIFEST}: {error}") from error
     if manifest.format_version > FORMAT_VERSION:
         raise AdapterDamaged(folder, f"{MANIFEST} has version {manifest.format_version}, this reads {FORMAT_VERSION}")
+    if manifest.name != folder.name:
+        raise AdapterDamaged(folder, f"{MANIFEST} names another adapter: {manifest.name!r}")
     return manifest
 
 
 def check_files(folder: Path) -> AdapterManifest:
     """Read all of an adapter; ``AdapterDamaged`` if a file is missing, changed, or could run code."""
     manifest = read_adapter(folder)
+    there = {path.name: path for path in folder.iterdir()}
+    for name, path in there.items():
+        if path.suffix.lower() in _RUNS_CODE:
+            raise AdapterDamaged(folder, f"{name} could run code when it is loaded")
+        if path.is_symlink() or not path.is_file():
+            raise AdapterDamaged(folder, f"{name} is no plain file")
+        if name != MANIFEST and name not in manifest.files:
+            raise AdapterDamaged(folder, f"{name} is not in its manifest")
     for name, digest in manifest.files.items():
-        path = folder / name
-        if not path.is_file():
+        if name not in there:
             raise AdapterDamaged(folder, f"{name} is missing")
-        if digest_of(path) != digest:
+        if digest_of(there[name]) != digest:
             raise AdapterDamaged(folder, f"{name} was changed: its SHA-256 is not {digest[:12]}…")
-    for path in folder.iterdir():
-        if path.suffix in _RUNS_CODE:
-            raise AdapterDamaged(folder, f"{path.name} could run code when it is loaded")
+    _refuse_code(folder, there)
     return manifest
+
+
+def _refuse_code(folder: Path, there: Mapping[str, Path]) -> None:
+    """The configuration may say how weights are applied, and not what is to be imported for that."""
+    if CONFIG not in there:
+        raise AdapterDamaged(folder, f"{CONFIG} is missing")
+    try:
+        config = msgspec.json.decode(there[CONFIG].read_bytes(), type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AdapterDamaged(folder, f"{CONFIG}: {error}") from error
+    for key in _NAMES_CODE:
+        if config.get(key):
+            raise AdapterDamaged(folder, f"{CONFIG} names code to run: {key}")
 
 
 def place_of(data: Path) -> Path:
