@@ -29,7 +29,7 @@ def with_paths(values: Mapping[str, Any], folder: Path, complaints: list[Complai
 def _data(given: Any, folder: Path, complaints: list[Complaint]) -> Any:
     if not isinstance(given, str):
         return given
-    problem = _no_path(given)
+    problem = _no_path(given, folder)
     if "://" in given:
         problem = f"must be a folder of this machine; {given!r} cannot be used yet"
     if not problem and (folder / given).is_file():
@@ -48,7 +48,7 @@ def _student(student: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _if_here(section: dict[str, Any], key: str, folder: Path) -> dict[str, Any]:
     given = section.get(key)
-    if not isinstance(given, str) or _no_path(given) or not (folder / given).exists():
+    if not isinstance(given, str) or _no_path(given, folder) or not (folder / given).exists():
         return section
     return {**section, key: str(folder / given)}
 
@@ -58,7 +58,7 @@ def _upstream(name: str, upstream: dict[str, Any], folder: Path, complaints: lis
     if not isinstance(given, str):
         return upstream
     file = folder / given
-    problem = _no_path(given)
+    problem = _no_path(given, folder)
     if not problem and not file.is_file():
         problem = f"must be true, false or a PEM file, but the file {str(file)!r} does not exist"
     if problem:
@@ -66,9 +66,15 @@ def _upstream(name: str, upstream: dict[str, Any], folder: Path, complaints: lis
     return {**upstream, "verify_tls": file}
 
 
-def _no_path(given: str) -> str | None:
+def _no_path(given: str, folder: Path) -> str | None:
     if not given or "\0" in given:
         return f"is not a path: {given!r}"
     if given.startswith("~"):
         return f"begins with ~, which is not replaced here: write the path out, not {given!r}"
+    try:
+        (folder / given).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        return f"cannot be used: {getattr(error, 'strerror', None) or error}, for {given!r}"
     return None
