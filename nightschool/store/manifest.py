@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,12 +28,15 @@ TABLES: tuple[TableName, ...] = ("exchanges", "feedback", "labels", "splits", "v
 TRAFFIC: tuple[TableName, ...] = ("exchanges", "feedback")
 """What logs hold, and what retention deletes; the others are work, and the memory of what was tested."""
 
+Inside = Annotated[str, msgspec.Meta(pattern=r"(?s)^(?!/)(?!(.*/)?\.\.(/|$))")]
+"""Relative to the data folder, with ``/``: a manifest reads and deletes nothing elsewhere."""
+LogName = Annotated[str, msgspec.Meta(pattern=r"^[^/]+$")]
+
 
 class Segment(msgspec.Struct, kw_only=True, frozen=True):
     """One immutable Parquet file of a table."""
 
-    path: str
-    """Relative to the data folder, with ``/``."""
+    path: Inside
     rows: int
     min_time_us: int
     max_time_us: int
@@ -44,7 +47,7 @@ class Segment(msgspec.Struct, kw_only=True, frozen=True):
 class Garbage(msgspec.Struct, kw_only=True, frozen=True):
     """A file that the store has done with; it stays a while for readers that have just begun."""
 
-    path: str
+    path: Inside
     since_us: int
 
 
@@ -55,7 +58,7 @@ class Manifest(msgspec.Struct, kw_only=True, frozen=True):
     generation: int = 0
     """Counts changes: two manifests of one store are the same if this is."""
     tables: dict[TableName, tuple[Segment, ...]] = {}
-    absorbed: tuple[str, ...] = ()
+    absorbed: tuple[LogName, ...] = ()
     """Names of logs whose rows are in segments, but whose files may still be there."""
     garbage: tuple[Garbage, ...] = ()
 
