@@ -20,6 +20,7 @@ from cli.doctor import doctor
 from cli.evaluate import evaluate
 from cli.gate import gate
 from cli.hands import hold, promote, rollback
+from cli.keys import keys_app
 from cli.labels import labels_app
 from cli.logs import logs_app
 from cli.proxy import proxy
@@ -58,6 +59,7 @@ def build_app() -> typer.Typer:
     app.callback()(_root)
     for command in (init, check, schema, doctor, up, proxy, serve, scheduler, console):
         app.command()(command)
+    app.add_typer(keys_app, name="keys")
     app.add_typer(logs_app, name="logs")
     app.add_typer(labels_app, name="labels")
     app.add_typer(dataset_app, name="dataset")

@@ -11,10 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nightschool.record import Feedback
+from proxy.clients.known import KnownClients
 from proxy.journal import Journal
 from proxy.metrics import Metrics
+
+OPEN_PATHS = ("/healthz", "/readyz")
+"""Whoever looks after the process may ask for these, with a key or without."""
 
 
 class FeedbackBody(BaseModel):
@@ -29,9 +34,38 @@ class FeedbackBody(BaseModel):
     user: Annotated[str, Field(max_length=200)] | None = None
 
 
-def build_application(journal: Journal, metrics: Metrics, *, draining: Callable[[], bool]) -> FastAPI:
+class ClientsOnly:
+    """Strangers get nothing but health, where the configuration names clients."""
+
+    def __init__(self, application: ASGIApp, *, metrics: Metrics, clients: Callable[[], KnownClients | None]) -> None:
+        self._application = application
+        self._metrics = metrics
+        self._clients = clients
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        known = self._clients()
+        refused = None
+        if known is not None and scope["path"] not in OPEN_PATHS:
+            refused = known.is_stranger(dict(scope["headers"]))
+        if refused is None:
+            await self._application(scope, receive, send)
+            return
+        self._metrics.count("nightschool_refused", str(refused.status))
+        headers = {name.decode(): value.decode() for name, value in refused.headers}
+        await Response(refused.body, refused.status, headers, "application/json")(scope, receive, send)
+
+
+def build_application(
+    journal: Journal,
+    metrics: Metrics,
+    *,
+    draining: Callable[[], bool],
+    clients: Callable[[], KnownClients | None] = lambda: None,
+) -> FastAPI:
     """Everything that is not forwarded."""
     application = FastAPI(title="nightschool proxy", docs_url=None, redoc_url=None, openapi_url=None)
+
+    application.add_middleware(ClientsOnly, metrics=metrics, clients=clients)
 
     @application.get("/healthz")
     async def healthz() -> dict[str, str]:

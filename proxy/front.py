@@ -12,6 +12,7 @@ import time
 from proxy.answers import answer_json, error_object
 from proxy.body import RequestBody, is_json, read_body
 from proxy.client import Client, ClientLeft
+from proxy.clients.refusal import Refusal
 from proxy.entry import Entry
 from proxy.exchange import Exchange
 from proxy.facts import RequestFacts
@@ -62,6 +63,10 @@ class Front:
         started = time.perf_counter()
         time_us = time.time_ns() // 1000
         runtime, head = self.runtime, client.head
+        clients = runtime.clients
+        if clients is not None and (refused := clients.refuses(head)) is not None:
+            self._turn_away(client, refused)
+            return
         if head.control_fault is not None:
             self._refuse(client, str(head.control_fault), param=head.control_fault.header)
             return
@@ -77,6 +82,11 @@ class Front:
         except StudentUnavailable as fault:
             self._refuse(client, str(fault), param="model", status=fault.status, code=fault.code)
             return
+        if clients is not None and (
+            refused := clients.forbids(head, route, method=client.method, endpoint=path.endpoint)
+        ):
+            self._turn_away(client, refused)
+            return
         entry = Entry(
             runtime, exchange_id=self._ids.next(time_us), time_us=time_us, started=started, head=head, route=route
         )
@@ -86,6 +96,10 @@ class Front:
         await Exchange(
             runtime, entry, client=client, path=path, facts=facts, body=body, route=route, received=received
         ).run()
+
+    def _turn_away(self, client: Client, refused: Refusal) -> None:
+        self.runtime.metrics.count("nightschool_refused", str(refused.status))
+        answer_json(client, refused.status, refused.body, refused.lines)
 
     def _refuse(self, client: Client, problem: str, *, param: str, status: int = 400, code: str | None = None) -> None:
         self.runtime.metrics.count("nightschool_refused", str(status))

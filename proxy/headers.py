@@ -1,5 +1,7 @@
 """Headers both ways: what concerns one connection only stays behind, everything else passes as it came.
 
+So do the keys of clients of this proxy, or of any other: no upstream ever sees one.
+
 RFC 9110 section 7.6.1 says which those are. Names are in lower case, as HTTP allows.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from nightschool.client_key import holds_key
 from proxy.connection import Headers
 from proxy.control import PREFIX
 
@@ -33,7 +36,11 @@ class Replacement:
 def forwarded_lines(headers: Headers, replacement: Replacement) -> bytes:
     """The header lines of a request for the upstream, but for host and length."""
     dropped = replacement.dropped | _named_by_connection(headers)
-    kept = [header for header in headers if header[0] not in dropped and not header[0].startswith(PREFIX)]
+    kept = [
+        (name, value)
+        for name, value in headers
+        if name not in dropped and not name.startswith(PREFIX) and not holds_key(value)
+    ]
     return b"".join(b"%b: %b\r\n" % header for header in kept) + replacement.lines
 
 

@@ -6,9 +6,14 @@ therefore not among them: what was read of them is kept with the connection and 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from proxy.connection import Headers
 from proxy.control import NOTHING_SAID, BadControlHeader, read_control
 from proxy.headers import CREDENTIALS, Replacement, forwarded_lines
+
+if TYPE_CHECKING:
+    from proxy.clients.known import Client, KnownClients
 
 
 class RequestHead:
@@ -17,12 +22,14 @@ class RequestHead:
     __slots__ = (
         "_lines",
         "by_name",
+        "client",
         "content_type",
         "control",
         "control_fault",
         "credential",
         "expects_100",
         "headers",
+        "known_by",
     )
 
     def __init__(self, headers: Headers) -> None:
@@ -33,6 +40,10 @@ class RequestHead:
         self.expects_100 = self.by_name.get(b"expect", b"").lower() == b"100-continue"
         self.credential = next((self.by_name[name] for name in CREDENTIALS if name in self.by_name), None)
         """What the caller authenticates with; only ever hashed."""
+        self.known_by: KnownClients | None = None
+        """Who has looked for the client; None where everybody may ask."""
+        self.client: Client | None = None
+        """As ``known_by`` knows it."""
         self.control = NOTHING_SAID
         self.control_fault: BadControlHeader | None = None
         try:

@@ -11,6 +11,8 @@ from nightschool.store import wal
 from nightschool.wire.fingerprint import fingerprint
 from nightschool.wire.request import read_request
 from proxy.callers import Callers
+from proxy.clients.known import KnownClients, NamedCallers
+from proxy.clients.meters import Meters
 from proxy.control import Control
 from proxy.facts import RequestFacts
 from proxy.journal import Journal, JournalSettings
@@ -49,12 +51,15 @@ class Runtime:
         metrics: Metrics,
         registered: Registered = NOTHING,
         breakers: breaker.Breakers | None = None,
+        meters: Meters | None = None,
         before: Runtime | None = None,
     ) -> None:
         same: Runtime | None = before if before is not None and before.config is config else None
         self.config: Config = config
         self.journal = journal
-        self.callers = callers
+        self.clients: KnownClients | None = same.clients if same else _clients(config, meters)
+        """None where everybody may ask."""
+        self.callers = callers if self.clients is None else NamedCallers(self.clients, callers)
         self.metrics = metrics
         self.registered = registered
         self.routing: RoutingTable = same.routing if same else RoutingTable(config)
@@ -112,6 +117,10 @@ class Runtime:
     def workload_label(self, workload: str | None) -> str:
         """For metrics; a workload that only a caller's header names is ``other``, so that labels stay few."""
         return "" if workload is None else workload if workload in self.config.workloads else "other"
+
+
+def _clients(config: Config, meters: Meters | None) -> KnownClients | None:
+    return KnownClients(config, meters or Meters()) if config.clients else None
 
 
 def _pools(config: Config, before: Mapping[str, UpstreamPool]) -> dict[str, UpstreamPool]:

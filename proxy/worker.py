@@ -21,11 +21,13 @@ from pathlib import Path
 import uvloop
 
 from nightschool.config import Config, load_config, restart_needed, warnings
+from nightschool.config.clients import open_door
 from nightschool.config.follow import Followed
-from nightschool.errors import NightschoolError
+from nightschool.errors import ConfigError, NightschoolError
 from nightschool.logs import configure_logging
 from proxy.application import build_application
 from proxy.callers import Callers, caller_secret
+from proxy.clients.meters import Meters
 from proxy.front import Front
 from proxy.journal import Journal
 from proxy.metrics import Metrics
@@ -56,13 +58,20 @@ class Worker:
         )
         self.metrics = Metrics(metrics_folder)
         self.callers = Callers(caller_secret(config.data))
+        self.meters = Meters(metrics_folder, config.data)
+        self.meters.look()
         self.breakers = Breakers()
         self._registry = Registry(
             config.data, lambda file, result: self.metrics.count("nightschool_registry_reloads", file, result)
         )
         self._told_unnamed: frozenset[str] = frozenset()
         runtime = self._runtime(config, self._registry.look() or NOTHING, before=None)
-        application = build_application(self.journal, self.metrics, draining=lambda: self.server.should_exit)
+        application = build_application(
+            self.journal,
+            self.metrics,
+            draining=lambda: self.server.should_exit,
+            clients=lambda: self.front.runtime.clients,
+        )
         self.front = Front(runtime)
         self.server = build_server(self.front.answer, application, config.drain_s)
 
@@ -73,7 +82,7 @@ class Worker:
         self.journal.start()
         beside = [
             loop.create_task(self.front.look_after()),
-            loop.create_task(self._follow_config()),
+            loop.create_task(self._follow_config(listener.getsockname()[0])),
             loop.create_task(self._follow_registry()),
             loop.create_task(self._probe_replicas()),
             loop.create_task(self._say_ready(ready_fd)),
@@ -105,13 +114,15 @@ class Worker:
             os.write(ready_fd, b"ready\n")
         os.close(ready_fd)
 
-    async def _follow_config(self) -> None:
+    async def _follow_config(self, host: str) -> None:
         """Take over a changed file; a bad one is refused and the one before stays in force."""
         while True:
             await asyncio.sleep(RELOAD_EVERY_S)
             self.metrics.publish(self.journal.state)
+            if self.front.runtime.clients is not None:
+                await asyncio.to_thread(self.meters.look)
             config = await asyncio.to_thread(self._followed.look)
-            if config is not None:
+            if config is not None and not self._opens_the_door(config, host):
                 self._take_over(config)
 
     async def _follow_registry(self) -> None:
@@ -150,8 +161,21 @@ class Worker:
             metrics=self.metrics,
             registered=registered,
             breakers=self.breakers,
+            meters=self.meters,
             before=before,
         )
+
+    def _opens_the_door(self, config: Config, host: str) -> bool:
+        """A file that is good for the address that it names, but not for the one in use until the next start."""
+        problem = open_door(config, host)
+        if problem is not None:
+            self.metrics.count("nightschool_config_reloads", "refused")
+            log.error(
+                "config_refused path=%s; the configuration before stays in force\nlisten: %s",
+                self._followed.path,
+                problem,
+            )
+        return problem is not None
 
     def _take_over(self, config: Config) -> None:
         before = self.front.runtime
@@ -184,17 +208,20 @@ def main() -> None:
     # The server restores these when it ends; a second signal must not kill what is being written.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    listener = socket.socket(fileno=arguments.listen_fd)
     try:
-        worker = Worker(arguments.config, load_config(arguments.config, os.environ), arguments.metrics_folder)
+        config = load_config(arguments.config, os.environ)
+        problem = open_door(config, listener.getsockname()[0])
+        if problem is not None:  # the file has changed since the supervisor bound its address
+            raise ConfigError(f"listen: {problem}")
+        worker = Worker(arguments.config, config, arguments.metrics_folder)
     except (NightschoolError, OSError) as error:
         sys.exit(f"nightschool: {error}")
     # What is alive now lives for ever; young garbage is mostly freed by reference counts.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    uvloop.run(
-        worker.run(socket.socket(fileno=arguments.listen_fd), ready_fd=arguments.ready_fd, stop_fd=arguments.stop_fd)
-    )
+    uvloop.run(worker.run(listener, ready_fd=arguments.ready_fd, stop_fd=arguments.stop_fd))
 
 
 if __name__ == "__main__":

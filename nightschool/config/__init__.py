@@ -6,6 +6,7 @@ config = load_config(None, os.environ)
 """
 
 from nightschool.config.cautions import warnings
+from nightschool.config.clients import ClientConfig
 from nightschool.config.evaluation import Evaluate, Judge
 from nightschool.config.faults import Fault, InvalidConfig
 from nightschool.config.load import Loaded, find_config, load_config, read_config
@@ -28,6 +29,7 @@ from nightschool.config.student import Engine, Student
 from nightschool.config.training import Distill
 
 __all__ = [
+    "ClientConfig",
     "Config",
     "Distill",
     "Engine",

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from nightschool.config.hosts import is_loopback, is_private
+from nightschool.config.clients import brings_credentials
+from nightschool.config.hosts import is_private
 from nightschool.config.models import Config, Upstream
 
 
 def warnings(config: Config) -> list[str]:
     """One sentence each, beginning with the key that it is about."""
     return [
-        *_open_door(config),
+        *_unknown_scopes(config),
         *(f"upstreams.{name}.{said}" for name, upstream in config.upstreams.items() for said in _transport(upstream)),
         *_travelling_keys(config),
         *_shadowed(config),
@@ -26,18 +27,15 @@ def _host(upstream: Upstream) -> str:
     return urlsplit(upstream.base_url).hostname or ""
 
 
-def _brings_credentials(upstream: Upstream) -> bool:
-    names = {name.lower() for name in upstream.headers}
-    return upstream.api_key is not None or bool(names & {"authorization", "api-key", "x-api-key"})
-
-
-def _open_door(config: Config) -> Iterator[str]:
-    holders = [name for name, upstream in config.upstreams.items() if _brings_credentials(upstream)]
-    if holders and not is_loopback(config.host):
-        yield (
-            f"listen: ANYONE who can reach {config.listen} can spend the keys of {', '.join(holders)}: "
-            "the proxy does not ask callers who they are; listen on 127.0.0.1, or keep others out by a firewall"
-        )
+def _unknown_scopes(config: Config) -> Iterator[str]:
+    """A caller's header may name a workload that has no rule, but mostly the name is misspelt."""
+    for name, client in (config.clients or {}).items():
+        unknown = [each for each in client.workloads or () if each not in config.workloads]
+        if unknown:
+            yield (
+                f"clients.{name}.workloads: no rule names {', '.join(unknown)}, so only requests that say so in the "
+                "header x-nightschool-workload are let in"
+            )
 
 
 def _transport(upstream: Upstream) -> Iterator[str]:
@@ -48,12 +46,14 @@ def _transport(upstream: Upstream) -> Iterator[str]:
 
 
 def _travelling_keys(config: Config) -> Iterator[str]:
-    """Pass-through keys that reach a second company because of a fallback."""
+    """Pass-through keys that reach a second company because of a fallback; those of `clients` never pass."""
+    if config.clients:
+        return
     for name, upstream in config.upstreams.items():
-        if upstream.fallback is None or _brings_credentials(upstream):
+        if upstream.fallback is None or brings_credentials(upstream):
             continue
         other = config.upstreams[upstream.fallback]
-        if not _brings_credentials(other) and _host(other) != _host(upstream):
+        if not brings_credentials(other) and _host(other) != _host(upstream):
             yield (
                 f"upstreams.{name}.fallback: callers' keys for {_host(upstream)} would be sent to {_host(other)}; "
                 f"give {upstream.fallback} an api_key of its own"
@@ -86,7 +86,7 @@ def _judges(config: Config) -> Iterator[str]:
         if judge is None:
             continue
         where, upstream = f"workloads.{name}.evaluate.judge", config.upstreams[judge.upstream]
-        if not _brings_credentials(upstream) and not is_private(_host(upstream)):
+        if not brings_credentials(upstream) and not is_private(_host(upstream)):
             yield f"{where}: {judge.upstream} has no api_key of its own, and a judge brings none; give it one"
         if judge.model not in config.prices:
             yield f"{where}: {judge.model} has no price, so only max_calls limits what it may cost; add one to prices"
@@ -99,7 +99,7 @@ def _audits(config: Config) -> Iterator[str]:
     for name, workload in config.workloads.items():
         teacher = workload.teacher or config.default_upstream
         upstream = config.upstreams[teacher]
-        if workload.promote.audit and not _brings_credentials(upstream) and not is_private(_host(upstream)):
+        if workload.promote.audit and not brings_credentials(upstream) and not is_private(_host(upstream)):
             yield (
                 f"workloads.{name}.promote.audit: {teacher} has no api_key of its own, so nobody can be asked beside "
                 "a student: its ramp stays at the first share, and harm is not noticed; give it one, or audit: 0"

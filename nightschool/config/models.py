@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, PlainSerializer, SecretStr, field_validator, model_validator
 
 from nightschool.config.answering import Escalate
+from nightschool.config.clients import ClientConfig, client_faults
 from nightschool.config.conditions import WHEN_SCHEMA, condition_faults, nested
 from nightschool.config.console import Console
 from nightschool.config.evaluation import Evaluate
@@ -250,6 +251,12 @@ class Config(Listening):
     listen: Listen = "127.0.0.1:8080"
     """Address and port of the proxy. Port 0 takes a free one."""
 
+    clients: Annotated[NamedMap[ClientConfig], Field(json_schema_extra={"additionalProperties": False})] | None = None
+    """Who may use the proxy, by name. Left out, everybody who can reach it."""
+
+    open_to_anyone: Annotated[bool, Field(strict=True)] = False
+    """`true` where something else keeps strangers from `listen`, and no `clients` are named."""
+
     workers: Annotated[int, Field(ge=1, le=256, strict=True)] = 1
     """Processes that answer requests; one per core is plenty."""
 
@@ -318,4 +325,5 @@ class Config(Listening):
 
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:
-        return (Broken(where, problem) for where, problem in reference_faults(given))
+        yield from (Broken(where, problem) for where, problem in reference_faults(given))
+        yield from client_faults(given)

@@ -1,6 +1,7 @@
 """Finished logs -> segments: the one way from the write-ahead log into the tables.
 
     finished logs -> rows -> segments -> publish {+ segments, + names of the logs} -> delete the logs
+                     costs -> spend.json, once per log
 
 A crash before the publication leaves segments that nobody names, and the logs: they are absorbed again. A crash after
 it leaves logs that the manifest calls absorbed: readers skip them, and ``clear_absorbed`` deletes them.
@@ -20,6 +21,7 @@ from nightschool.store.log import FOLDER, LogReader, LogUnreadable, is_finished,
 from nightschool.store.manifest import Manifest, prepare_folder, publish, read_manifest
 from nightschool.store.quarantine import keep_rest
 from nightschool.store.sealer import Sealer
+from nightschool.store.spend import Costs
 
 BATCH_BYTES = 32 << 20
 """Logs of about so many bytes are published together."""
@@ -87,10 +89,12 @@ def _batches(logs: Iterable[Path], batch_bytes: int) -> Iterator[list[Path]]:
 
 def _absorb_batch(folder: Path, logs: Sequence[Path]) -> int:
     names = tuple(path.name for path in logs)
+    costs = Costs()
     with Sealer(folder) as sealer:
         for path in logs:
-            _seal_log(folder, path, sealer)
+            _seal_log(folder, path, sealer, costs)
         sealer.seal()
+        costs.note(folder, (path.name for path in list_logs(folder)))
         publish(folder, lambda manifest: _with_absorbed(sealer.added_to(manifest), names))
     clear_absorbed(folder)
     return sealer.rows
@@ -100,10 +104,11 @@ def _with_absorbed(manifest: Manifest, names: tuple[str, ...]) -> Manifest:
     return msgspec.structs.replace(manifest, absorbed=(*manifest.absorbed, *names))
 
 
-def _seal_log(folder: Path, path: Path, sealer: Sealer) -> None:
+def _seal_log(folder: Path, path: Path, sealer: Sealer, costs: Costs) -> None:
     reader = LogReader(path, finished=True)
     for row in reader:
         sealer.add(row)
+        costs.add(path.name, row)
     unread = path.stat().st_size - reader.end_offset
     if reader.damaged:
         keep_rest(folder, path, 0, reader.told_damage())

@@ -60,16 +60,18 @@ def test_init_in_a_folder_that_is_not_there_is_a_problem(nightschool: Command) -
 def test_check_prints_what_is_in_force_without_secrets(nightschool: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     Path("nightschool.yaml").write_text(
-        "listen: 0.0.0.0:8080\n"
-        "upstreams: {openai: {base_url: https://api.openai.com/v1, api_key: '${OPENAI_API_KEY}'}}\n"
+        "listen: 127.0.0.1:8080\n"
+        "upstreams: {openai: {base_url: http://api.openai.com/v1, api_key: '${OPENAI_API_KEY}'}}\n"
     )
 
     plain = nightschool("check")
     as_json = nightschool("check", "--json")
 
-    assert "listen: 0.0.0.0:8080  # line 1\n" in plain.out
+    assert "listen: 127.0.0.1:8080  # line 1\n" in plain.out
     assert "api_key: ${OPENAI_API_KEY}  # line 2\n" in plain.out
-    assert plain.err.startswith("warning: listen: ANYONE who can reach 0.0.0.0:8080 can spend the keys of openai")
+    assert plain.err.startswith(
+        "warning: upstreams.openai.base_url: requests and keys go to api.openai.com unencrypted"
+    )
     described = json.loads(as_json.out)
     assert described["ok"] is True
     assert described["config"]["upstreams"]["openai"]["api_key"] == "${OPENAI_API_KEY}"

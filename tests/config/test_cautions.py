@@ -7,31 +7,6 @@ import pytest
 from nightschool.config import restart_needed, warnings
 from tests.config.files import UPSTREAM, load
 
-KEYED = "upstreams: {a: {base_url: https://a.example, api_key: '${K}'}}\n"
-
-
-@pytest.mark.parametrize(
-    ("listen", "loud"),
-    [
-        ("127.0.0.1:80", False),
-        ("127.9.9.9:80", False),
-        ("'[::1]:80'", False),
-        ("localhost:80", False),
-        ("0.0.0.0:80", True),
-        ("'[::]:80'", True),
-        ("10.0.0.1:80", True),
-        ("example.com:80", True),
-    ],
-)
-def test_a_door_open_to_the_network_is_warned_of_while_there_is_a_key_behind_it(
-    tmp_path: Path, listen: str, loud: bool
-) -> None:
-    with_key = warnings(load(tmp_path, f"listen: {listen}\n{KEYED}", {"K": "k"}))
-    without_key = warnings(load(tmp_path, f"listen: {listen}\n{UPSTREAM}"))
-
-    assert [text.startswith("listen: ANYONE") for text in with_key] == [True] * loud
-    assert without_key == []
-
 
 @pytest.mark.parametrize(
     ("host", "private"),

@@ -20,7 +20,7 @@ from tests.config.files import UPSTREAM, write
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ENV = dict.fromkeys(("OPENAI_API_KEY", "AZURE_OPENAI_KEY", "GATEWAY_TOKEN", "SLACK_WEBHOOK"), "value")
-ENTRIES = {"upstreams": "<name>", "workloads": "<name>", "prices": "<model>"}
+ENTRIES = {"clients": "<name>", "upstreams": "<name>", "workloads": "<name>", "prices": "<model>"}
 INNER = {"tag": ".<key>", "header": ".<name>"}
 
 

@@ -33,6 +33,7 @@ workloads:
         f"""\
 # {file}, resolved; a value without a line number is the default
 listen: 127.0.0.1:8080
+open_to_anyone: false
 workers: 1
 timeouts:
   connect_s: 5
