@@ -20,6 +20,7 @@ from proxy.metrics import Metrics
 
 OPEN_PATHS = ("/healthz", "/readyz")
 """Whoever looks after the process may ask for these, with a key or without."""
+_READ = ["GET", "HEAD"]
 
 
 class FeedbackBody(BaseModel):
@@ -29,7 +30,7 @@ class FeedbackBody(BaseModel):
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")]
     """Of the exchange: the response header ``x-nightschool-id``."""
-    score: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    score: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
     comment: Annotated[str, Field(max_length=10_000)] | None = None
     user: Annotated[str, Field(max_length=200)] | None = None
 
@@ -67,11 +68,11 @@ def build_application(
 
     application.add_middleware(ClientsOnly, metrics=metrics, clients=clients)
 
-    @application.get("/healthz")
+    @application.api_route("/healthz", methods=_READ)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @application.get("/readyz")
+    @application.api_route("/readyz", methods=_READ)
     async def readyz(response: Response) -> dict[str, object]:
         """Recording that fails does not make the proxy unready: traffic goes on without it."""
         stopping = draining()
@@ -87,7 +88,7 @@ def build_application(
             },
         }
 
-    @application.get("/metrics")
+    @application.api_route("/metrics", methods=_READ)
     async def exposition() -> Response:
         metrics.publish(journal.state)
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -110,7 +111,9 @@ def build_application(
     @application.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         hint = " (the API is under /v1: does your base_url end in /v1?)" if error.status_code == 404 else ""
-        return _error(error.status_code, f"{request.method} {request.url.path}: {error.detail}{hint}")
+        answer = _error(error.status_code, f"{request.method} {request.url.path}: {error.detail}{hint}")
+        answer.headers.update(error.headers or {})  # of a 405: Allow
+        return answer
 
     @application.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -20,18 +20,23 @@ _NOT_AGAIN = Behaviour(status=500, headers=(("x-should-retry", "false"),))
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _FUNCTION = {"type": "object", "required": ["name"]}
 _TOOL = {"anyOf": [{"required": ["function"], "properties": {"function": _FUNCTION}}, {"required": ["name"]}]}
+_OBJECT = {"type": ["object", "null"]}
+_CHAT = {
+    "messages": _OBJECTS,
+    "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 8},
+    "response_format": _OBJECT,
+    "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
+}
 _READ = jsonschema.Draft202012Validator(
     {
         "properties": {
             "model": {"type": "string"},
-            "messages": _OBJECTS,
-            "n": {"type": ["integer", "null"], "minimum": 1, "maximum": 8},
+            "input": {"type": ["string", "array"]},
             "tools": {"type": ["array", "null"], "items": {"type": "object", **_TOOL}},
-            "stream_options": {"type": ["object", "null"]},
-            "response_format": {"type": ["object", "null"]},
-            "text": {"type": ["object", "null"], "properties": {"format": {"type": ["object", "null"]}}},
-            "top_logprobs": {"type": ["integer", "null"], "minimum": 0, "maximum": 20},
-        }
+            "stream_options": _OBJECT,
+            "text": {**_OBJECT, "properties": {"format": _OBJECT}},
+        },
+        "anyOf": [{"required": ["input"]}, {"required": ["prompt"]}, {"properties": _CHAT}],
     }
 )
 """What the upstream reads of a request; like a real one it refuses what it cannot read."""

@@ -40,8 +40,8 @@ class Stand:
         """Run the client both ways, and compare what it saw, what the upstream saw and what was recorded."""
         direct = run(client, self.alone.base_url, self.alone)
         proxied = run(client, self.proxy.base_url, self.behind)
+        until(lambda: not self.behind.open_answers, what="the upstream hears of every client that has left")
         self.alone.release()
-        self.behind.release()
         verdicts = [*compare.verdicts(direct, proxied), self._record(direct, proxied)]
         return Report(client.name, direct.version, len(proxied.seen), verdicts)
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conformance.running import Client
-from tests.conformance.stand import Stand, stand
+from tests.conformance.stand import Stand
 
 SCRIPTS = ("openai_sync", "openai_async")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with stand(tmp_path_factory.mktemp("conformance")) as shared:
-        yield shared
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -1,5 +1,5 @@
 """instructor, in the modes that go through OpenAI's API."""
-# mypy: disable-error-code="import-not-found, unused-ignore"
+# mypy: disable-error-code="import-not-found"
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """LangChain: ``langchain-openai``."""
-# mypy: disable-error-code="import-not-found, unused-ignore"
+# mypy: disable-error-code="import-not-found"
 
 from __future__ import annotations
 

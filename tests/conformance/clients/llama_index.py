@@ -1,5 +1,5 @@
 """LlamaIndex: ``llama-index-llms-openai``, and ``llama-index-llms-openai-like`` for what is no model of OpenAI's."""
-# mypy: disable-error-code="import-not-found, unused-ignore"
+# mypy: disable-error-code="import-not-found"
 
 from __future__ import annotations
 

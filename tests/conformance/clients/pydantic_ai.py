@@ -1,5 +1,5 @@
 """pydantic-ai, through its models for chat completions and for responses."""
-# mypy: disable-error-code="import-not-found, unused-ignore"
+# mypy: disable-error-code="import-not-found, untyped-decorator"
 
 from __future__ import annotations
 
