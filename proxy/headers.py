@@ -36,12 +36,11 @@ class Replacement:
 def forwarded_lines(headers: Headers, replacement: Replacement) -> bytes:
     """The header lines of a request for the upstream, but for host and length."""
     dropped = replacement.dropped | _named_by_connection(headers)
-    kept = [
-        (name, value)
-        for name, value in headers
-        if name not in dropped and not name.startswith(PREFIX) and not holds_key(value)
-    ]
-    return b"".join(b"%b: %b\r\n" % header for header in kept) + replacement.lines
+    kept = [header for header in headers if header[0] not in dropped and not header[0].startswith(PREFIX)]
+    lines = b"".join(b"%b: %b\r\n" % header for header in kept)
+    if holds_key(lines):
+        lines = b"".join(b"%b: %b\r\n" % header for header in kept if not holds_key(header[1]))
+    return lines + replacement.lines
 
 
 def framing(method: bytes, body_bytes: int | None) -> bytes:

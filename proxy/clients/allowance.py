@@ -11,7 +11,9 @@ by the next decision. Hence over any time t, with N workers, at most ``rate * t 
 
 from __future__ import annotations
 
-from proxy.clients.places import Places
+import logging
+
+from proxy.clients.places import Places, own_doubles
 
 BURST_S = 10.0
 """So many seconds' worth may come at once."""
@@ -20,13 +22,20 @@ _PASSED, _FULL_AT, _ACCOUNTED = range(_NUMBERS)
 _JUST = 1e-9
 """Seconds; less than that is an error of rounding."""
 
+log = logging.getLogger("nightschool.clients")
+
 
 class Allowance:
     """Of one client. ``time.monotonic()``, which is the same for all processes of a machine, is its clock."""
 
     def __init__(self, places: Places, name: str, per_minute: int) -> None:
-        self._view = places.doubles(f"{name}.allowance", _NUMBERS)
-        self._mine = 1 + _NUMBERS * places.number
+        self.per_minute = per_minute
+        try:
+            self._view = places.doubles(f"{name}.allowance", _NUMBERS)
+            self._mine = 1 + _NUMBERS * places.number
+        except OSError as error:
+            log.error("allowance_not_shared client=%s cause=%r; each worker counts for itself", name, str(error))
+            self._view, self._mine = own_doubles(_NUMBERS), 1
         self._interval_s = 60.0 / per_minute
         self.burst = max(1, int(per_minute * BURST_S / 60.0))
         """Requests that may come at once."""
@@ -42,12 +51,10 @@ class Allowance:
 
     def look(self, now: float) -> tuple[float, float]:
         """When the bucket is full again, and the number of requests of all workers that this accounts for."""
-        view = self._view
-        passed = full_at = accounted = 0.0
-        for place in range(1, 1 + _NUMBERS * int(view[0]), _NUMBERS):
-            passed += view[place + _PASSED]
-            if view[place + _FULL_AT] > full_at:
-                full_at, accounted = view[place + _FULL_AT], view[place + _ACCOUNTED]
+        values = self._view[1 : 1 + _NUMBERS * int(self._view[0])].tolist()
+        passed, moments = sum(values[_PASSED::_NUMBERS]), values[_FULL_AT::_NUMBERS]
+        full_at = max(moments)
+        accounted = values[_NUMBERS * moments.index(full_at) + _ACCOUNTED]
         missing = max(0.0, passed - accounted)
         return max(now, full_at + missing * self._interval_s), max(passed, accounted)
 

@@ -34,6 +34,7 @@ class Meters:
         self._places = Places(folder)
         self._data = data
         self._today = today
+        self._allowances: dict[str, Allowance] = {}
         self._spend = Spend()
         self._seen: tuple[int, ...] | None = None
         self._told: dict[str, date] = {}
@@ -41,7 +42,12 @@ class Meters:
     def allowance(self, name: str, client: ClientConfig) -> Allowance | None:
         """None where there is no limit."""
         limit = client.requests_per_minute
-        return None if limit is None else Allowance(self._places, name, limit)
+        if limit is None:
+            return None
+        kept = self._allowances.get(name)
+        if kept is None or kept.per_minute != limit:
+            kept = self._allowances[name] = Allowance(self._places, name, limit)
+        return kept
 
     def look(self) -> None:
         """Read what was spent, where that has changed, or the day has. It may block, as long as a disk does.

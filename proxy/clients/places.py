@@ -28,18 +28,16 @@ class Places:
     def doubles(self, name: str, each: int) -> memoryview[float]:
         """``each`` numbers for every place, all of them zero at first; the number before them counts the places.
 
-        More precisely, it is one more than the highest place that was ever taken there.
+        More precisely, it is one more than the highest place that was ever taken there. Raises OSError.
         """
         size = 8 * (1 + MOST_PLACES * each)
         if self._folder is None:
-            view: memoryview[float] = memoryview(bytearray(size)).cast("d")
-            view[0] = 1.0
-            return view
+            return own_doubles(each)
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for microseconds, at the start or a change of configuration
             if os.fstat(descriptor).st_size < size:
-                os.ftruncate(descriptor, size)
+                os.pwrite(descriptor, bytes(size), 0)  # a hole would end this process when the disk is full
             view = memoryview(mmap.mmap(descriptor, size)).cast("d")
             view[0] = max(view[0], self.number + 1.0)
         finally:
@@ -52,6 +50,13 @@ class Places:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def own_doubles(each: int) -> memoryview[float]:
+    """The same for one worker alone, whose place is the first."""
+    view: memoryview[float] = memoryview(bytearray(8 * (1 + each))).cast("d")
+    view[0] = 1.0
+    return view
 
 
 def _taken(folder: Path) -> tuple[int, int]:

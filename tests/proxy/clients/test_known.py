@@ -225,6 +225,13 @@ def test_who_asks_too_often_is_told_when_to_ask_again() -> None:
     assert 9000 < int(waits[b"retry-after-ms"]) <= 10_000
 
 
+def test_a_change_of_the_configuration_fills_no_bucket() -> None:
+    meters = Meters()
+    assert known(meters, requests_per_minute=6).refuses(bearer(KEY)) is None
+
+    assert told(known(meters, requests_per_minute=6).refuses(bearer(KEY))) == (429, "rate_limit_exceeded")
+
+
 # -- what becomes of the key
 
 
