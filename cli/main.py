@@ -5,6 +5,7 @@ Modules that take long to import are imported inside the command that needs them
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -44,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         build_app()(arguments)
     except NightschoolError as error:
         print(f"nightschool: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        print(f"nightschool: {str(error.filename)[:60]}… is longer than a name on a disk can be", file=sys.stderr)
         sys.exit(1)
 
 

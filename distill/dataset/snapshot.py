@@ -116,12 +116,14 @@ def find(folder: Path, workload: str, name: str | None = None) -> DatasetManifes
 
 def read_manifest(folder: Path) -> DatasetManifest:
     """The manifest in a dataset's folder."""
+    remedy = "delete the folder, and build the dataset again"
     try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=DatasetManifest)
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=DatasetManifest)
     except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
-        raise UnknownDataset(
-            f"{folder / MANIFEST} cannot be read: {error}", remedy="delete the folder, and build the dataset again"
-        ) from error
+        raise UnknownDataset(f"{folder / MANIFEST} cannot be read: {error}", remedy=remedy) from error
+    if manifest.name != folder.name:  # a name becomes part of a path
+        raise UnknownDataset(f"{folder / MANIFEST} names another dataset: {manifest.name!r}", remedy=remedy)
+    return manifest
 
 
 def place_of(folder: Path, workload: str) -> Path:

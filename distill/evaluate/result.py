@@ -134,12 +134,14 @@ def evaluations_of(data: Path, workload: str) -> Path:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest in an evaluation's folder."""
+    remedy = "delete the folder, and evaluate again"
     try:
-        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
-        raise UnknownEvaluation(
-            f"{folder / MANIFEST} cannot be read: {error}", remedy="delete the folder, and evaluate again"
-        ) from error
+        raise UnknownEvaluation(f"{folder / MANIFEST} cannot be read: {error}", remedy=remedy) from error
+    if (manifest.id, manifest.dataset.name) != (folder.name, Path(manifest.dataset.name).name):
+        raise UnknownEvaluation(f"{folder / MANIFEST} names what is not beside it: {manifest.id!r}", remedy=remedy)
+    return manifest
 
 
 def newest_manifest(data: Path, workload: str, adapter: str | None = None) -> Manifest | None:

@@ -92,7 +92,10 @@ def parse_status(text: str) -> str:
 def parse_time(text: str, now: datetime) -> int:
     """Microseconds of ``7d`` ago (s, m, h, d, w), or of an ISO 8601 time, UTC unless it says otherwise."""
     if ago := re.fullmatch(r"(\d+)([smhdw])", text):
-        return microseconds(now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]]))
+        try:
+            return microseconds(now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]]))
+        except (OverflowError, ValueError):
+            raise ValueError(f"{text[:40]!r} is longer ago than a calendar reaches") from None
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
