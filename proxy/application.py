@@ -46,7 +46,7 @@ class ClientsOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         known = self._clients()
         refused = None
-        if known is not None and scope["path"] not in OPEN_PATHS:
+        if known is not None and scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             refused = known.is_stranger(dict(scope["headers"]))
         if refused is None:
             await self._application(scope, receive, send)

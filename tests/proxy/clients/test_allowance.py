@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.clients.allowance import Allowance
@@ -60,6 +60,7 @@ class OneBucket:
         return True
 
 
+@settings(deadline=None)
 @given(RATES, STEPS)
 def test_no_window_has_more_than_the_rate_and_the_burst(per_minute: int, steps: list[tuple[int, float]]) -> None:
     now, passed = START, []
@@ -71,6 +72,7 @@ def test_no_window_has_more_than_the_rate_and_the_burst(per_minute: int, steps: 
         assert most(passed, per_minute) <= allowances[0].burst + 1e-5
 
 
+@settings(deadline=None)
 @given(RATES, STEPS)
 def test_several_workers_let_pass_what_one_bucket_would(per_minute: int, steps: list[tuple[int, float]]) -> None:
     now = START
@@ -83,6 +85,7 @@ def test_several_workers_let_pass_what_one_bucket_would(per_minute: int, steps: 
             assert (wait_s == 0) == one.take(now) or 0 < wait_s < 1e-5
 
 
+@settings(deadline=None)
 @given(RATES, st.lists(st.tuples(st.integers(0, WORKERS - 1), st.floats(0, 2)), min_size=1, max_size=80))
 def test_workers_that_decide_at_once_exceed_it_by_one_each_and_make_up_for_it(
     per_minute: int, steps: list[tuple[int, float]]
@@ -107,6 +110,7 @@ def test_workers_that_decide_at_once_exceed_it_by_one_each_and_make_up_for_it(
             assert most(passed, per_minute) <= burst + WORKERS - 1 + 1e-5
 
 
+@settings(deadline=None)
 @given(RATES, STEPS)
 def test_whoever_waits_as_long_as_it_is_told_may_pass(per_minute: int, steps: list[tuple[int, float]]) -> None:
     now = START
