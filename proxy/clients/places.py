@@ -7,6 +7,7 @@ the middle of something holds nothing up.
 from __future__ import annotations
 
 import fcntl
+import logging
 import mmap
 import os
 from pathlib import Path
@@ -14,16 +15,24 @@ from pathlib import Path
 MOST_PLACES = 256
 """As many as a proxy may have workers."""
 
+log = logging.getLogger("nightschool.clients")
+
 
 class Places:
     """This worker's number among the workers; it is free again when the process ends.
 
-    Without a folder there is one worker, and its numbers are its own.
+    Without a folder, or where it cannot be written to, its numbers are its own.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._descriptor, self.number = (-1, 0) if folder is None else _taken(folder)
+        self._descriptor, self.number = -1, 0
+        if folder is not None:
+            try:
+                self._descriptor, self.number = _taken(folder)
+            except OSError as error:
+                self._folder = None
+                log.error("places_not_shared cause=%r; each worker counts for itself", str(error))
 
     def doubles(self, name: str, each: int) -> memoryview[float]:
         """``each`` numbers for every place, all of them zero at first; the number before them counts the places.
