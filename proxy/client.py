@@ -9,9 +9,10 @@ this is the ``RequestResponseCycle`` of its connection: ``response_complete``, `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
@@ -25,12 +26,20 @@ class ClientLeft(Exception):
     """The client closed its connection before it had its answer."""
 
 
+class Stopped(Exception):
+    """The proxy ends, and has no more time for the answer."""
+
+
 class ClientConnection(Protocol):
-    """What is used of uvicorn's connection."""
+    """What is used of the connection."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     flow: FlowControl
+
+    async def answer(self, client: Client) -> None: ...
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None: ...
 
     def on_response_complete(self) -> None: ...
 
@@ -39,7 +48,6 @@ class Client:
     """One request, and the way back for its answer."""
 
     __slots__ = (
-        "_answer",
         "_chunked",
         "_expects_100",
         "_head_lines",
@@ -47,6 +55,7 @@ class Client:
         "_no_body",
         "_protocol",
         "_waiter",
+        "arrived_at",
         "body",
         "disconnected",
         "head",
@@ -54,17 +63,17 @@ class Client:
         "length",
         "method",
         "more_body",
-        "on_left",
+        "on_cut",
         "query",
         "raw_path",
         "response_complete",
         "started",
+        "time_us",
     )
 
     def __init__(
         self,
         protocol: ClientConnection,
-        answer: Callable[[Client], Awaitable[None]],
         *,
         method: bytes,
         raw_path: bytes,
@@ -73,7 +82,13 @@ class Client:
         length: int | None,
         keep_alive: bool,
         knows_chunks: bool,
+        body: bytes | None = None,
     ) -> None:
+        """``body``: all of it, where it is here already."""
+        self.arrived_at = time.perf_counter()
+        """Of the head, as ``time_us``."""
+        self.time_us = time.time_ns() // 1000
+        """Since 1970."""
         self.method = method
         self.raw_path = raw_path
         """Still percent-encoded."""
@@ -81,17 +96,16 @@ class Client:
         self.head = head
         self.length = length
         """What ``Content-Length`` says; None for a chunked body, or none."""
-        self.on_left: Callable[[], None] | None = None
-        """Called when the client goes away before its answer is complete."""
+        self.on_cut: Callable[[Exception], None] | None = None
+        """Called when the answer cannot be completed, with ``ClientLeft`` or ``Stopped``."""
         self.started = False
         """The answer has begun."""
         self.response_complete = False
         self.disconnected = False
         self.keep_alive = keep_alive
-        self.body = bytearray()
-        self.more_body = True
+        self.body: bytes | bytearray = bytearray() if body is None else body
+        self.more_body = body is None
         self._protocol = protocol
-        self._answer = answer
         self._expects_100 = head.expects_100
         self._knows_chunks = knows_chunks
         """HTTP/1.0 does not: there the end of the connection is the end of the answer."""
@@ -104,10 +118,8 @@ class Client:
 
     async def run_asgi(self, _: object) -> None:
         """Answer the request; nothing is raised but cancellation."""
-        await self._answer(self)
-        if not self.response_complete:
-            # Left short on purpose: only a closed connection tells the client that something is missing.
-            self._protocol.transport.close()
+        await self._protocol.answer(self)
+        self.leave()
 
     @property
     def message_event(self) -> Client:
@@ -118,10 +130,31 @@ class Client:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
-        if self.disconnected and self.on_left is not None:
-            self.on_left()
+        if self.disconnected and self.on_cut is not None:
+            self.on_cut(ClientLeft())
+
+    # -- for the proxy's own end
+
+    def stop(self) -> None:
+        """The answer will not be completed."""
+        if not self.response_complete and self.on_cut is not None:
+            self.on_cut(Stopped())
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """What has to wait for something, beside; the proxy waits for it when it ends."""
+        self._protocol.start_task(work)
+
+    def leave(self) -> None:
+        """Nobody goes on with the answer."""
+        if not self.response_complete:
+            # Left short on purpose: only a closed connection tells the client that something is missing.
+            self._protocol.transport.close()
 
     # -- the request
+
+    def whole_body(self) -> bytes:
+        """Of a request that is here in full."""
+        return bytes(self.body)
 
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the body and whether more follow; raises ``ClientLeft``."""

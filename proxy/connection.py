@@ -31,7 +31,7 @@ class Connection(asyncio.Protocol):
         self.upstream = upstream
         self.deadline = math.inf
         """Loop time at which the upstream has been silent for too long; the pool looks at it."""
-        self.keep_until = 0.0
+        self._keep_until = 0.0
         """Loop time up to which an idle connection may be used again."""
         self.keep_alive_s = math.inf
         """How long the upstream said that it keeps an idle connection."""
@@ -65,6 +65,18 @@ class Connection(asyncio.Protocol):
     def usable(self) -> bool:
         """May carry another exchange."""
         return self._reusable and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def fresh(self) -> bool:
+        """Idle, usable, and not for too long."""
+        return self._loop.time() < self._keep_until and self.usable
+
+    def keep(self, keep_s: float) -> None:
+        """From now on it idles, for ``keep_s`` at the most.
+
+        An upstream that names its limit closes at it; a second earlier nobody is surprised.
+        """
+        self._keep_until = self._loop.time() + min(keep_s, self.keep_alive_s - 1)
 
     def start(self, head: bytes, body: bytes, *, bodiless: bool, first_byte_s: float, idle_s: float) -> None:
         """Write a request and its body, or the first piece of a body that goes on through ``upload``.
@@ -115,6 +127,11 @@ class Connection(asyncio.Protocol):
         """The body is complete: from now on the upstream is awaited."""
         if not self._head_done:
             self.deadline = self._loop.time() + self._first_byte_s
+
+    @property
+    def has_head(self) -> bool:
+        """``head`` would return at once."""
+        return self._head_done
 
     async def head(self) -> tuple[int, Headers]:
         """Status and headers of the answer, names in lower case."""

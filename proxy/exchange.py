@@ -4,9 +4,9 @@
     client ──body──► upstream            bytes unchanged, unless something is asked for the record (proxy/inquiry.py)
     client ◄──head, body── upstream      as it comes; the END frame is written before the last of it is passed on
 
-A coroutine sees the request to the upstream and waits for the head of its answer. The body then passes in the
-upstream's own callback, so that an event of a stream costs no task switch; the coroutine only looks on, for the end,
-for a failure, and for a client or a disk that has to be waited for.
+Where a connection to the upstream is open already, the request goes out at once and its answer passes in the
+connection's own callbacks: ``begin``, ``_head_arrived``, ``_pass``. A task is made only when something has to be
+waited for: a new connection, the rest of the request, a student, a failure, a slow client, the disk.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from nightschool.errors import ConnectFailed, UpstreamError
 from nightschool.record import id_text
 from proxy.answers import answer_json, error_event, error_object
 from proxy.body import RequestBody
-from proxy.client import Client, ClientLeft
-from proxy.connection import Connection, Headers
+from proxy.client import Client, ClientLeft, Stopped
+from proxy.connection import Connection
 from proxy.entry import Entry
 from proxy.facts import RequestFacts
 from proxy.headers import framing, read_answer_head
@@ -44,6 +45,7 @@ class Exchange:
     """Forwards one request; lives as long as the request."""
 
     __slots__ = (
+        "_asked",
         "_at_event_end",
         "_body",
         "_client",
@@ -60,6 +62,7 @@ class Exchange:
         "_stream_end",
         "_tail",
         "_turn",
+        "_unattended",
     )
 
     def __init__(
@@ -93,32 +96,79 @@ class Exchange:
         self._hiding: Hiding | None = None
         self._tail: tuple[bytes, bool] | None = None
         """The last of the answer, held until the disk has its record."""
+        self._asked: Inquiry = ()
+        """For the record, of the upstream that answers."""
         self._turn: asyncio.Future[None] | None = None
-        """What the coroutine waits for while the answer passes."""
-        client.on_left = self._client_left
+        """What the task waits for while the answer passes."""
+        self._unattended = False
+        """No task looks on."""
+        client.on_cut = self._cut
+
+    def begin(self) -> bool:
+        """Send the request if that can be done at once, and see it through; False: nothing is done, ``run`` has to."""
+        route, body = self._route, self._body
+        if route.target != "teacher" or body.more:
+            return False
+        pool = self._runtime.upstreams[route.upstreams[0]]
+        if len(route.upstreams) > 1 and pool.unreachable:
+            return False
+        connection = pool.acquire_kept()
+        if connection is None:
+            return False
+        self._pool, self._connection = pool, connection
+        self._unattended = True
+        try:
+            self._asked = self._inquiry(pool, but_not=())
+            self._send(pool, connection)
+            connection.on_arrival = self._head_arrived
+        except BaseException:
+            self._close()
+            raise
+        return True
 
     async def run(self) -> None:
         """Answer the client, whatever happens."""
+        await self._attend(self._answered())
+
+    async def _answered(self) -> None:
+        if self._route.target == "teacher" or await self._student_fails():
+            await self._forward()
+
+    async def _attend(self, work: Coroutine[Any, Any, None]) -> None:
+        """See ``work`` through to the end of the exchange."""
         try:
-            if self._route.target == "teacher" or await self._student_fails():
-                await self._forward()
+            await work
         except ClientLeft:
             self._entry.end(complete=False, error_type="client_left")
         except UpstreamError as error:
             self._fail(error)
             error.__traceback__ = None  # its frames hold it, and the request's body
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Stopped) as error:
             self._entry.end(complete=False, error_type="proxy_stopped")
-            raise
+            if isinstance(error, asyncio.CancelledError):
+                raise
         finally:
-            self._client.on_left = None
-            self._release()
-            self._entry.end(complete=False, error_type="proxy_fault")
+            self._close()
 
-    def _client_left(self) -> None:
+    def _close(self) -> None:
+        """Let go of everything; what has not ended by now never will."""
+        self._client.on_cut = None
+        self._release()
+        self._entry.end(complete=False, error_type="proxy_fault")
+
+    def _call_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """From now on a task looks on."""
+        self._unattended = False
+        self._client.start_task(self._go_on(work))
+
+    async def _go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        await self._attend(work)
+        self._client.leave()
+
+    def _cut(self, why: Exception) -> None:
         """Closing the connection is how an upstream is told to stop."""
         if self._connection is not None:
-            self._connection.fail(ClientLeft())
+            self._connection.fail(why)
 
     async def _student_fails(self) -> bool:
         """Whether the teacher has to answer; if not, the student has."""
@@ -141,7 +191,7 @@ class Exchange:
         self._entry.fall_back(teacher, failure.reason)
         self._route, self._events = teacher, False
         self._received = time.perf_counter()
-        self._client.on_left = self._client_left
+        self._client.on_cut = self._cut
         return True
 
     # -- towards the upstream
@@ -150,19 +200,23 @@ class Exchange:
         refused: Inquiry = ()
         while True:
             pool = await self._connect()
-            asked = self._inquiry(pool, but_not=refused)
-            status, headers = await self._ask(pool, body_with(asked, self._facts) if asked else None)
-            if not asked or not 400 <= status < 500:
-                break
-            assert self._connection is not None
-            named = await named_in_refusal(asked, self._connection)
+            self._asked = self._inquiry(pool, but_not=refused)
+            await self._ask(pool)
+            named = await self._named_in_refusal()
             if not named:
                 break
             self._give_up(pool, named)
             refused += named
             self._release()
-        self._begin_answer(pool, status, headers, asked)
         await self._answer()
+
+    async def _named_in_refusal(self) -> Inquiry:
+        """What was asked for the record and is the reason why the upstream refuses the request."""
+        connection = self._connection
+        assert connection is not None
+        if not self._asked or not 400 <= connection.status < 500:
+            return ()
+        return await named_in_refusal(self._asked, connection)
 
     def _inquiry(self, pool: UpstreamPool, *, but_not: Inquiry) -> Inquiry:
         client = self._client
@@ -205,22 +259,27 @@ class Exchange:
             connection.on_arrival = None
             self._pool.release(connection)
 
-    async def _ask(self, pool: UpstreamPool, asking: bytes | None) -> tuple[int, Headers]:
-        """Send the request, with the body ``asking`` instead of the client's own if there is one.
-
-        Returns the head of the answer.
-        """
+    async def _ask(self, pool: UpstreamPool) -> None:
+        """Send the request; returns with the head of the answer."""
         connection, body, client = self._connection, self._body, self._client
         assert connection is not None
         if client.disconnected:
             raise ClientLeft
-        data = body.data if asking is None else asking
+        self._send(pool, connection)
+        if body.more:
+            await upload(connection, client, body.ahead, chunked=body.length is None)
+        await connection.head()
+
+    def _send(self, pool: UpstreamPool, connection: Connection) -> None:
+        """The request, or what is here of it, with what is asked for the record in its body."""
+        body, client, asked = self._body, self._client, self._asked
+        data = body_with(asked, self._facts) if asked else body.data
         length = body.length if body.more else len(data)
         head = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (
             client.method,
             pool.target(self._path, client.query, self._facts.model, client.raw_path),
             pool.host_header,
-            client.head.lines(pool.replacement if asking is None else pool.replacement_uncompressed),
+            client.head.lines(pool.replacement_uncompressed if asked else pool.replacement),
             framing(client.method, length),
         )
         connection.start(
@@ -233,11 +292,6 @@ class Exchange:
         self._entry.spend(time.perf_counter() - self._received)
         # Written while the upstream is at work: it costs the client nothing.
         self._entry.begin(self._facts, body, method=client.method)
-        if body.more:
-            await upload(connection, client, body.ahead, chunked=length is None)
-        answer = await connection.head()
-        self._received = connection.last_byte_at
-        return answer
 
     def _give_up(self, pool: UpstreamPool, questions: Inquiry) -> None:
         for question in questions:
@@ -247,25 +301,63 @@ class Exchange:
 
     # -- towards the client
 
-    def _begin_answer(self, pool: UpstreamPool, status: int, headers: Headers, asked: Inquiry) -> None:
-        head = read_answer_head(headers)
-        self._entry.answer(status, head)
-        self._events = head.content_type.startswith(b"text/event-stream")
-        head.lines.append(self._entry.header_lines())
-        if asked and status < 300 and head.content_encoding:
-            self._give_up(pool, asked)  # compressed against our wish: it cannot be read, so it passes once as it is
-        elif asked and status < 300:
-            self._hiding = Hiding(self._client, status, head, asked, events=self._events)
-            return
-        self._client.start(status, head.lines, head.content_length)
-
-    async def _answer(self) -> None:
-        connection, client = self._connection, self._client
+    def _head_arrived(self) -> None:
+        """Of the answer, in its connection's callback; or the exchange has failed before it."""
+        connection = self._connection
         assert connection is not None
+        if not connection.has_head:
+            if connection.failed:
+                self._call_task(self._raise(connection))
+        elif self._asked and 400 <= connection.status < 500:
+            connection.on_arrival = None
+            self._call_task(self._refused())
+        else:
+            self._begin_answer(connection)
+
+    async def _raise(self, connection: Connection) -> None:
+        connection.raise_error()
+
+    async def _refused(self) -> None:
+        """An upstream that refuses what was asked for the record is asked again without."""
+        named = await self._named_in_refusal()
+        if not named:
+            await self._answer()
+            return
+        assert self._pool is not None
+        self._give_up(self._pool, named)
+        self._release()
+        await self._forward()
+
+    def _begin_answer(self, connection: Connection) -> None:
+        """Pass on the head and what has come with it; the rest passes as it arrives."""
+        asked, entry, pool = self._asked, self._entry, self._pool
+        assert pool is not None
+        self._received = connection.last_byte_at
+        status = connection.status
+        head = read_answer_head(connection.headers)
+        entry.answer(status, head)
+        self._events = head.content_type.startswith(b"text/event-stream")
+        head.lines.append(entry.header_lines())
+        if asked and status < 300 and not head.content_encoding:
+            self._hiding = Hiding(self._client, status, head, asked, events=self._events)
+        else:
+            if asked and status < 300:
+                self._give_up(pool, asked)  # compressed against our wish: unreadable, so it passes once as it is
+            self._client.start(status, head.lines, head.content_length)
         connection.on_arrival = self._pass
         self._pass()
         if self._tail is None:  # else a head without a body would be the answer, before the disk has it
-            client.flush()
+            self._client.flush()
+
+    async def _answer(self) -> None:
+        connection = self._connection
+        assert connection is not None
+        self._begin_answer(connection)
+        await self._look_on(connection)
+
+    async def _look_on(self, connection: Connection) -> None:
+        """While the answer passes, wait for what it has to wait for."""
+        client = self._client
         while not client.response_complete:
             if client.disconnected:
                 raise ClientLeft
@@ -286,14 +378,20 @@ class Exchange:
                 self._turn = None
 
     def _pass(self) -> None:
-        """Pass on what has arrived; wake the coroutine where that is not all there is to do."""
+        """Pass on what has arrived; have somebody look on where that is not all there is to do."""
         connection, client = self._connection, self._client
         assert connection is not None
         over = client.response_complete or client.disconnected
         if connection.has_data and self._tail is None and not client.slow and not over:
             self._pass_on(connection)
-        stuck = client.response_complete or connection.failed or self._tail is not None or client.slow
-        if stuck and self._turn is not None and not self._turn.done():
+        if client.response_complete:
+            if self._unattended:
+                self._close()
+        elif not (connection.failed or self._tail is not None or client.slow):
+            return
+        elif self._unattended:
+            self._call_task(self._look_on(connection))
+        if self._turn is not None and not self._turn.done():
             self._turn.set_result(None)
 
     def _pass_on(self, connection: Connection) -> None:

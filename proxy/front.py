@@ -26,6 +26,7 @@ from proxy.students.named_model import StudentUnavailable
 from proxy.upstream import UpstreamPool
 
 LOOK_EVERY_S = 0.1
+_FAULT = "proxy_fault path=%r"
 
 log = logging.getLogger("nightschool.front")
 
@@ -47,55 +48,94 @@ class Front:
         self._retired += gone
         self.runtime = runtime
 
+    def answer_at_once(self, client: Client) -> None:
+        """See a request through that is here in full; without a task where nothing has to be waited for."""
+        try:
+            if not self._may_pass(client):
+                return
+            body = client.whole_body()
+            exchange = self._admitted(client, RequestBody(body, False, len(body)))
+            if exchange is None or (isinstance(exchange, Exchange) and exchange.begin()):
+                return
+            client.start_task(self._see_through(client, exchange))
+        except Exception:
+            log.exception(_FAULT, client.raw_path)
+            self._own_up(client)
+
     async def answer(self, client: Client) -> None:
         """See one request through; raises nothing but cancellation."""
         try:
-            await self._forward(client)
+            if not self._may_pass(client):
+                return
+            body = await read_body(client, self.runtime.config.limits.request_body_bytes)
+            exchange = self._admitted(client, body)
+            if exchange is not None:
+                await exchange.run()
         except ClientLeft:
             pass  # before its request was here: there is nobody to answer and nothing to record
         except Exception:
-            log.exception("proxy_fault path=%s", client.raw_path.decode("latin-1"))
-            fault = error_object("nightschool: the proxy failed; its log says why", "proxy_fault", code="proxy_fault")
-            if not client.started:
-                answer_json(client, 500, fault)
+            log.exception(_FAULT, client.raw_path)
+            self._own_up(client)
 
-    async def _forward(self, client: Client) -> None:
-        started = time.perf_counter()
-        time_us = time.time_ns() // 1000
-        runtime, head = self.runtime, client.head
-        clients = runtime.clients
-        if clients is not None and (refused := clients.refuses(head)) is not None:
+    async def _see_through(self, client: Client, exchange: Exchange | ModelList) -> None:
+        try:
+            await exchange.run()
+        except Exception:
+            log.exception(_FAULT, client.raw_path)
+            self._own_up(client)
+        client.leave()
+
+    def _may_pass(self, client: Client) -> bool:
+        """By what its head says; if not, it has been told so."""
+        clients = self.runtime.clients
+        if clients is not None and (refused := clients.refuses(client.head)) is not None:
             self._turn_away(client, refused)
-            return
-        if head.control_fault is not None:
-            self._refuse(client, str(head.control_fault), param=head.control_fault.header)
-            return
+            return False
+        fault = client.head.control_fault
+        if fault is not None:
+            self._refuse(client, str(fault), param=fault.header)
+            return False
         if climbs(client.raw_path):
             self._refuse(client, "the path climbs out of the API with '.' segments", param="path")
-            return
-        body = await read_body(client, runtime.config.limits.request_body_bytes)
+            return False
+        return True
+
+    def _admitted(self, client: Client, body: RequestBody) -> Exchange | ModelList | None:
+        """What will answer; None where the client has been refused."""
         received = time.perf_counter()
+        runtime, head = self.runtime, client.head
         path = api_path(client.raw_path)
         facts = _facts(path, head, body)
         try:
             route = runtime.route(facts, head.control)
         except StudentUnavailable as fault:
             self._refuse(client, str(fault), param="model", status=fault.status, code=fault.code)
-            return
+            return None
+        clients = runtime.clients
         if clients is not None and (
             refused := clients.forbids(head, route, method=client.method, endpoint=path.endpoint)
         ):
             self._turn_away(client, refused)
-            return
+            return None
         entry = Entry(
-            runtime, exchange_id=self._ids.next(time_us), time_us=time_us, started=started, head=head, route=route
+            runtime,
+            exchange_id=self._ids.next(client.time_us),
+            time_us=client.time_us,
+            started=client.arrived_at,
+            head=head,
+            route=route,
         )
         if runtime.rosters and path.endpoint == model_list.ENDPOINT and client.method == b"GET":
-            await ModelList(runtime, entry, client=client, path=path, facts=facts, body=body, route=route).run()
-            return
-        await Exchange(
+            return ModelList(runtime, entry, client=client, path=path, facts=facts, body=body, route=route)
+        return Exchange(
             runtime, entry, client=client, path=path, facts=facts, body=body, route=route, received=received
-        ).run()
+        )
+
+    def _own_up(self, client: Client) -> None:
+        """The proxy has failed."""
+        fault = error_object("nightschool: the proxy failed; its log says why", "proxy_fault", code="proxy_fault")
+        if not client.started:
+            answer_json(client, 500, fault)
 
     def _turn_away(self, client: Client, refused: Refusal) -> None:
         self.runtime.metrics.count("nightschool_refused", str(refused.status))

@@ -7,15 +7,16 @@ get through.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from proxy.answers import error_object
 from proxy.client import Client
+from proxy.known_head import KnownHead, divided
 from proxy.paths import API_PREFIXES
 from proxy.request_head import RequestHead
 
@@ -23,21 +24,36 @@ MAX_HEAD_BYTES = 64 * 1024
 KEEP_ALIVE_S = 75
 BACKLOG = 4096
 
-Answer = Callable[[Client], Awaitable[None]]
+
+class Door(Protocol):
+    """Who answers requests under the API base."""
+
+    def answer_at_once(self, client: Client) -> None:
+        """Of a request that is here in full."""
+
+    async def answer(self, client: Client) -> None: ...
 
 
 class FrontProtocol(HttpToolsProtocol):
-    """Requests under the API base go to ``answer``, all others to the ASGI application, as uvicorn does it."""
+    """Requests under the API base go to ``door``, all others to the ASGI application, as uvicorn does it."""
 
-    def __init__(self, answer: Answer, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, door: Door, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._answer = answer
+        self._door = door
         self._in_head = False
+        self._in_request = False
+        """The parser has begun with a request and not ended it."""
+        self._requests = 0
+        """That the parser has begun with."""
         self._head_bytes = 0
         self._length: int | None = None
         self._hosts = 0
         self._head: RequestHead | None = None
         """Of the request before: mostly the same."""
+        self._known: KnownHead | None = None
+        """Of the request before, if it can be recognised without the parser."""
+        self.idle_since = self.loop.time()
+        """Loop time; infinite while a request is under way."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -45,18 +61,58 @@ class FrontProtocol(HttpToolsProtocol):
         # which for one that outlived a collection is after millions of requests.
         self.cycle = None  # type: ignore[assignment]
         self.pipeline.clear()
-        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
+        between = not self._in_request
+        known = self._known
+        if known is not None and between and self.cycle.response_complete:
+            body = known.body_of(data)
+            if body is not None:
+                self._again(known, body)
+                return
+        before: Any = self.cycle
+        requests = self._requests
+        self.idle_since = math.inf
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large", f"more than {MAX_HEAD_BYTES} bytes of headers")
+        elif between:
+            is_one = self._requests == requests + 1 and self.cycle is not before
+            self._known = self._learned(data) if is_one else None
+
+    def _again(self, known: KnownHead, body: bytes) -> None:
+        """A request with the head of the one before."""
+        self.idle_since = math.inf
+        client = Client(
+            self,
+            method=known.method,
+            raw_path=known.raw_path,
+            query=known.query,
+            head=known.head,
+            length=len(body),
+            keep_alive=True,
+            knows_chunks=True,
+            body=body,
+        )
+        self.cycle = client  # type: ignore[assignment]
+        self._door.answer_at_once(client)
+
+    def _learned(self, data: bytes) -> KnownHead | None:
+        """Of the request with which ``data`` begins, and which the parser has accepted."""
+        client: Any = self.cycle
+        if not isinstance(client, Client) or not client.keep_alive or client.head.expects_100:
+            return None
+        parts = divided(data)
+        return parts and KnownHead(
+            *parts, method=client.method, raw_path=client.raw_path, query=client.query, head=client.head
+        )
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
+        self._requests += 1
+        self._in_head = self._in_request = True
         self._head_bytes = self._hosts = 0
         self._length = None
 
@@ -88,7 +144,6 @@ class FrontProtocol(HttpToolsProtocol):
         modern = version == "1.1"
         client = Client(
             self,
-            self._answer,
             method=self.parser.get_method(),
             raw_path=raw_path,
             query=query,
@@ -105,6 +160,39 @@ class FrontProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
 
+    def on_message_complete(self) -> None:
+        self._in_request = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The next request's turn; without uvicorn's timer for each pause between two (``close_idle``)."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.idle_since = self.loop.time()
+
+    def close_if_idle(self) -> None:
+        if self.loop.time() - self.idle_since > KEEP_ALIVE_S:
+            self.transport.close()
+
+    def stop_request(self) -> None:
+        client: Any = self.cycle
+        if isinstance(client, Client):
+            client.stop()
+
+    async def answer(self, client: Client) -> None:
+        await self._door.answer(client)
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have it done beside; the server waits for it when it ends, and cancels it when that takes too long."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(b"400 Bad Request", msg)
 
@@ -120,9 +208,9 @@ class FrontProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def build_server(answer: Answer, application: Any, drain_s: float) -> uvicorn.Server:
+def build_server(door: Door, application: Any, drain_s: float) -> uvicorn.Server:
     """A server for the sockets that ``serve`` is given; told to stop, it gives running requests ``drain_s`` to end."""
-    protocol: Any = partial(FrontProtocol, answer)
+    protocol: Any = partial(FrontProtocol, door)
     config = uvicorn.Config(
         application,
         http=protocol,
@@ -139,3 +227,17 @@ def build_server(answer: Answer, application: Any, drain_s: float) -> uvicorn.Se
         timeout_graceful_shutdown=math.ceil(drain_s),
     )
     return uvicorn.Server(config)
+
+
+def close_idle(server: uvicorn.Server) -> None:
+    """Close the connections on which nothing has been asked for ``KEEP_ALIVE_S``; to be called now and then."""
+    for connection in list(server.server_state.connections):
+        if isinstance(connection, FrontProtocol):
+            connection.close_if_idle()
+
+
+def stop_requests(server: uvicorn.Server) -> None:
+    """End what still runs when the time to drain is over."""
+    for connection in list(server.server_state.connections):
+        if isinstance(connection, FrontProtocol):
+            connection.stop_request()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from nightschool.errors import StudentFailed, Unrenderable
 from nightschool.record import id_text
 from proxy.body import RequestBody
-from proxy.client import Client, ClientLeft
+from proxy.client import Client
 from proxy.entry import Entry
 from proxy.facts import RequestFacts
 from proxy.route import ReplicaChoice, Route
@@ -56,7 +56,7 @@ class StudentAttempt:
         self._escalate = runtime.config.escalate_of(route.workload)
         self._received = received
         self._conversation: Conversation | None = None
-        client.on_left = self._client_left
+        client.on_cut = self._cut
 
     async def run(self) -> StudentFailed | None:
         """None once the client has its answer, else why the teacher is to give it.
@@ -116,9 +116,9 @@ class StudentAttempt:
             breakers.ended(url)
             self._received = time.perf_counter()
 
-    def _client_left(self) -> None:
+    def _cut(self, why: Exception) -> None:
         if self._conversation is not None:
-            self._conversation.fail(ClientLeft())
+            self._conversation.fail(why)
 
     def _escalates(self, failure: StudentFailed) -> bool:
         if failure.reason in _NEVER_ASKED:

@@ -41,6 +41,7 @@ class UpstreamPool:
         self.replacement_uncompressed = Replacement([*own, (b"accept-encoding", b"identity")])
         """For an answer that we have to read."""
         self._base_path = url.path.encode()
+        self._keepalive_s = config.keepalive_s
         address = address_of(name, config.root, config.verify_tls)
         self._address = replace(address, proxy=None) if direct else address
         self._idle: list[Connection] = []
@@ -88,6 +89,15 @@ class UpstreamPool:
         self._busy.add(connection)
         return connection
 
+    def acquire_kept(self) -> Connection | None:
+        """A connection of one's own that is open already; None where one has to be waited for."""
+        if self._places is not None:
+            return None
+        connection = self._kept()
+        if connection is not None:
+            self._busy.add(connection)
+        return connection
+
     async def _take_place(self, places: asyncio.Semaphore) -> None:
         try:
             async with asyncio.timeout(self.timeouts.connect_s):
@@ -97,10 +107,9 @@ class UpstreamPool:
             raise ConnectTimedOut(self.name, cause) from None
 
     def _kept(self) -> Connection | None:
-        now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if now < connection.keep_until and connection.usable:
+            if connection.fresh:
                 return connection
             connection.close()
         return None
@@ -124,9 +133,7 @@ class UpstreamPool:
         if self._places is not None:
             self._places.release()
         if connection.finished and connection.usable and not self._closed:
-            # An upstream that names its limit closes at it; a second earlier nobody is surprised.
-            kept_s = min(self.config.keepalive_s, connection.keep_alive_s - 1)
-            connection.keep_until = asyncio.get_running_loop().time() + kept_s
+            connection.keep(self._keepalive_s)
             self._idle.append(connection)
         else:
             connection.close()
@@ -139,9 +146,9 @@ class UpstreamPool:
         now = asyncio.get_running_loop().time()
         for connection in [c for c in self._busy if c.deadline < now]:
             connection.time_out()
-        stale = [c for c in self._idle if now >= c.keep_until]
+        stale = [c for c in self._idle if not c.fresh]
         if stale:
-            self._idle = [c for c in self._idle if now < c.keep_until]
+            self._idle = [c for c in self._idle if c.fresh]
             for connection in stale:
                 connection.close()
 

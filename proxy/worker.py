@@ -32,7 +32,7 @@ from proxy.front import Front
 from proxy.journal import Journal
 from proxy.metrics import Metrics
 from proxy.runtime import Runtime, journal_settings, log_header
-from proxy.server import build_server
+from proxy.server import build_server, close_idle, stop_requests
 from proxy.students.breaker import Breakers
 from proxy.students.probe import PROBE_EVERY_S, probe
 from proxy.students.registry import LOOK_EVERY_S, NOTHING, Registered, Registry
@@ -73,7 +73,7 @@ class Worker:
             clients=lambda: self.front.runtime.clients,
         )
         self.front = Front(runtime)
-        self.server = build_server(self.front.answer, application, config.drain_s)
+        self.server = build_server(self.front, application, config.drain_s)
 
     async def run(self, listener: socket.socket, *, ready_fd: int, stop_fd: int) -> None:
         """Serve until told to stop; then end what is running and leave nothing unwritten."""
@@ -90,6 +90,7 @@ class Worker:
         for task in beside:
             task.add_done_callback(_fault_is_fatal)
         await self.server.serve(sockets=[listener])
+        stop_requests(self.server)
         await self._ended()
         for task in beside:
             task.cancel()
@@ -119,6 +120,7 @@ class Worker:
         while True:
             await asyncio.sleep(RELOAD_EVERY_S)
             self.metrics.publish(self.journal.state)
+            close_idle(self.server)
             if self.front.runtime.clients is not None:
                 await asyncio.to_thread(self.meters.look)
             config = await asyncio.to_thread(self._followed.look)

@@ -157,7 +157,7 @@ class _Serving:
         }
         runtime.breakers = breakers
         front = Front(runtime)
-        self._server = build_server(front.answer, FastAPI(), 5.0)
+        self._server = build_server(front, FastAPI(), 5.0)
         listener = socket.create_server(("127.0.0.1", 0))
         journal.start()
         looking = asyncio.get_running_loop().create_task(_look_after(runtime))

@@ -25,6 +25,23 @@ TEXT = [b"content-type: text/plain\r\n"]
 GET = b"GET /v1/models HTTP/1.1\r\nhost: proxy\r\n\r\n"
 
 
+class Desk:
+    """A door behind which there is one ``answer``."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def answer_at_once(self, client: Client) -> None:
+        client.start_task(self._see_through(client))
+
+    async def answer(self, client: Client) -> None:
+        await self._answer(client)
+
+    async def _see_through(self, client: Client) -> None:
+        await self._answer(client)
+        client.leave()
+
+
 async def nothing_to_say(scope: object, receive: object, send: Callable[[Any], Awaitable[None]]) -> None:
     await send({"type": "http.response.start", "status": 299, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
@@ -34,7 +51,7 @@ async def nothing_to_say(scope: object, receive: object, send: Callable[[Any], A
 async def serving(answer: Answer, application: Application = nothing_to_say) -> AsyncIterator[int]:
     """The port of a server whose API is ``answer``."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = build_server(answer, application, drain_s=1.0)
+    server = build_server(Desk(answer), application, drain_s=1.0)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.005)
@@ -448,10 +465,10 @@ async def test_a_client_that_leaves_is_noticed_while_its_body_is_read() -> None:
 
 
 async def test_a_client_that_leaves_is_noticed_while_its_answer_is_made() -> None:
-    left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    left: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
 
     async def answer(client: Client) -> None:
-        client.on_left = lambda: left.set_result(None)
+        client.on_cut = left.set_result
         client.start(200, [], None)
         client.write(b"one")
         await left
@@ -462,7 +479,7 @@ async def test_a_client_that_leaves_is_noticed_while_its_answer_is_made() -> Non
     async with asked(answer) as (reader, writer):
         await reader.readuntil(b"one\r\n")
         writer.close()
-        await asyncio.wait_for(asyncio.shield(left), 5)
+        assert isinstance(await asyncio.wait_for(asyncio.shield(left), 5), ClientLeft)
         await asyncio.sleep(0.05)
 
 

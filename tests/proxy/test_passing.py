@@ -96,7 +96,7 @@ async def stage(folder: Path, script: Script, disk: Disk | None = None, fsync: A
         front = Front(Runtime(config, journal=journal, callers=Callers(b"s" * 32), metrics=metrics))
         application = build_application(journal, metrics, draining=lambda: False)
         listener = socket.create_server(("127.0.0.1", 0))
-        server = build_server(front.answer, application, drain_s=1.0)
+        server = build_server(front, application, drain_s=1.0)
         journal.start()
         looking = asyncio.ensure_future(front.look_after())
         running = asyncio.ensure_future(server.serve(sockets=[listener]))
