@@ -11,7 +11,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate lock audit-dependencies fuzz clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check conformance bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate lock audit-dependencies fuzz clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -42,6 +42,9 @@ check: install ## format, lint, types, imports
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+conformance: install ## seven client libraries with and without nightschool, and schemathesis (5 minutes)
+	$(VENV)/bin/python -m tests.conformance
 
 bench-proxy: install ## CPU per request and per event beside nginx and LiteLLM, latency, memory
 	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq nginx; } \
@@ -84,6 +87,7 @@ fuzz: install ## arbitrary bytes for the request path, streams, logs, bodies and
 
 clean: ## all that was installed, built or recorded by the demo; asks nothing
 	rm -rf $(VENV) $(ENGINE) $(TRL) $(AUDIT) .demo bench/.work build dist *.egg-info
+	rm -rf .venv-conformance .conformance tests/conformance/node/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 clean-engine: ## the engine and its model only

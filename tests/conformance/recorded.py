@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,11 +127,3 @@ def _json(seen: Seen) -> Json | None:
     except ValueError:
         return None
     return body
-
-
-def by_client(told: Mapping[str, Sequence[Told]], rows: Iterable[Row]) -> Iterator[tuple[str, Sequence[Row]]]:
-    """Cut the rows, oldest first, into those of each client in the order in which they ran."""
-    left = list(rows)
-    for client, exchanges in told.items():
-        yield client, left[: len(exchanges)]
-        del left[: len(exchanges)]
