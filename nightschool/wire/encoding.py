@@ -10,7 +10,10 @@ import importlib
 import zlib
 from types import ModuleType
 
-DEFAULT_MAX_OUTPUT_BYTES = 256 * 2**20
+MAX_OUTPUT_BYTES = 64 * 2**20
+_ALWAYS_BYTES = 16 * 2**20
+_MAX_RATIO = 50
+"""What grows further is no text: gzip makes a thousandth of zeros, and parsed JSON takes forty times its length."""
 _MAX_ENCODINGS = 4
 _MAX_MEMBERS = 64
 """Each costs a copy of what follows it."""
@@ -24,7 +27,7 @@ class UndecodableBody(ValueError):
         super().__init__(error_type)
 
 
-def decode_body(body: bytes, content_encoding: str, max_output_bytes: int = DEFAULT_MAX_OUTPUT_BYTES) -> bytes:
+def decode_body(body: bytes, content_encoding: str, max_output_bytes: int = MAX_OUTPUT_BYTES) -> bytes:
     """Undo the encodings of a ``content-encoding`` header, last first; the same object if there are none.
 
     Raises ``UndecodableBody``: ``undecodable_encoding_br`` (unknown, or no library), ``corrupt_encoding_gzip``, or
@@ -34,8 +37,9 @@ def decode_body(body: bytes, content_encoding: str, max_output_bytes: int = DEFA
     names = [name for name in names if name not in ("", "identity")]
     if len(names) > _MAX_ENCODINGS:
         raise UndecodableBody("undecodable_encoding")
+    limit = min(max_output_bytes, max(_ALWAYS_BYTES, _MAX_RATIO * len(body)))
     for name in reversed(names):
-        body = _decode(body, name, max_output_bytes)
+        body = _decode(body, name, limit)
     return body
 
 
