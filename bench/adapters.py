@@ -1,6 +1,6 @@
 """Whether an engine ever answers with another adapter than was asked for, while adapters come and go under load.
 
-    python -m bench.adapters [--requests N]
+    python -m bench.adapters [--requests N] [--json FILE]
 
 Four adapters of a tiny model say something else each, and always the same. They are asked at random, sixteen requests
 at once, half of them streamed, while two others are loaded and unloaded without a pause. An answer that is another
@@ -24,6 +24,7 @@ import numpy as np
 import openai
 from safetensors.numpy import save
 
+from bench.figure import Figure, add_json_option, print_figures, write_figures
 from demo.engine import running_engine, why_missing
 from demo.tiny_model import make_tiny_model
 from nightschool.engine.replica import Replica
@@ -40,16 +41,16 @@ def main() -> int:
     if (missing := why_missing()) is not None:
         print(f"bench: {missing}; make model", file=sys.stderr)
         return 1
-    requests = _parse().requests
+    arguments = _parse()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         model = make_tiny_model(folder / "tiny")
         paths = {name: _adapter(folder / name, model, seed) for seed, name in enumerate((*ASKED, *COMING_AND_GOING))}
         with running_engine(log=folder / "engine.log", model=model, name="tiny", students=True) as engine:
-            return asyncio.run(_measure(engine.base_url, paths, requests))
+            return asyncio.run(_measure(engine.base_url, paths, arguments.requests, arguments.json))
 
 
-async def _measure(url: str, paths: dict[str, Path], requests: int) -> int:
+async def _measure(url: str, paths: dict[str, Path], requests: int, json_file: Path | None) -> int:
     replica = Replica(url, timeout_s=120, connections=4)
     client = openai.AsyncOpenAI(base_url=url, api_key="none", timeout=120)
     for name in ASKED:
@@ -67,11 +68,15 @@ async def _measure(url: str, paths: dict[str, Path], requests: int) -> int:
     spent = time.monotonic() - begin
     await replica.close()
     await client.close()
-    print(f"{requests:,} requests over {len(ASKED)} adapters in {spent:.0f} s; {swaps:,} loads and unloads meanwhile")
-    print(f"answers of the adapter that was asked: {counts['right']:,}")
-    print(f"of another adapter (target 0): {counts['wrong']:,}  {'met' if not counts['wrong'] else 'MISSED'}")
-    print(f"of none: {counts['none']:,}; errors: {counts['error']:,}")
-    return 0
+    figures = [
+        Figure("answers of the adapter that was asked", f"{counts['right']:,} of {requests:,}"),
+        Figure("answers of another adapter", f"{counts['wrong']:,}", "0", not counts["wrong"]),
+        Figure("answers of none", f"{counts['none']:,}"),
+        Figure("errors", f"{counts['error']:,}"),
+        Figure("loads and unloads meanwhile", f"{swaps:,}"),
+    ]
+    write_figures(json_file, figures)
+    return print_figures(f"{requests:,} requests over {len(ASKED)} adapters in {spent:.0f} s", figures)
 
 
 async def _ask_all(client: openai.AsyncOpenAI, expected: dict[str, str], requests: int) -> Counter[str]:
@@ -140,6 +145,7 @@ def _adapter(folder: Path, model: Path, seed: int) -> Path:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.adapters", description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000, metavar="N")
+    add_json_option(parser)
     return parser.parse_args()
 
 

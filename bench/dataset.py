@@ -1,6 +1,6 @@
 """From stored exchanges to a dataset: time, and memory of the process that builds it.
 
-    python -m bench.dataset [FOLDER] [--rows N] [--keep]
+    python -m bench.dataset [FOLDER] [--rows N] [--keep] [--json FILE]
 
 Exchanges of about 2 KB (bench/synthetic.py) are filed by the real recorder; then `dataset build` runs over all of
 them in a process of its own. Aim: a million within ten minutes on two cores, and 4 GB.
@@ -14,12 +14,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
+from bench.figure import Figure, add_json_option, print_figures, write_figures
 from bench.store import file_traffic
 from distill.dataset.snapshot import DatasetManifest, find
 
@@ -57,16 +56,20 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
+    figures = list(_figures(cost, rows, json_bytes))
+    write_figures(arguments.json, figures)
+    return print_figures(f"a dataset of {rows:,} exchanges", figures)
+
+
+def _figures(cost: Cost, rows: int, json_bytes: int) -> Iterator[Figure]:
     most_s = AIM_S * rows / AIM_ROWS
-    table = Table("", "measured", "aim", title=f"a dataset of {rows:,} exchanges", box=None)
-    table.add_row("an exchange as JSON, mean", f"{json_bytes / rows:,.0f} bytes", "")
-    table.add_row("wall", f"{cost.wall_s:,.1f} s", f"<= {most_s:,.0f} s")
-    table.add_row("CPU per exchange", f"{cost.cpu_s / rows * 1e6:,.0f} µs", "")
-    table.add_row("peak memory", f"{cost.peak_bytes / 2**20:,.0f} MiB", f"<= {AIM_BYTES / 2**20:,.0f} MiB")
+    yield Figure("an exchange as JSON, mean", f"{json_bytes / rows:,.0f} bytes")
+    yield Figure(f"wall, {rows:,} exchanges", f"{cost.wall_s:,.1f} s", f"<= {most_s:,.0f} s", cost.wall_s <= most_s)
+    yield Figure("CPU per exchange", f"{cost.cpu_s / rows * 1e6:,.0f} µs")
+    peak, most = (f"{size / 2**20:,.0f} MiB" for size in (cost.peak_bytes, AIM_BYTES))
+    yield Figure("peak memory", peak, f"<= {most}", cost.peak_bytes <= AIM_BYTES)
     for name, side in cost.manifest.sides.items():
-        table.add_row(name, f"{side.examples:,} examples", "")
-    Console(width=110).print(table)
-    return 0 if cost.wall_s <= most_s and cost.peak_bytes <= AIM_BYTES else 1
+        yield Figure(name, f"{side.examples:,} examples")
 
 
 def measure(folder: Path) -> Cost:
@@ -85,6 +88,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, nargs="?", default=WORK, help="is emptied first")
     parser.add_argument("--rows", type=int, default=AIM_ROWS)
     parser.add_argument("--keep", action="store_true", help="leave the store there")
+    add_json_option(parser)
     return parser.parse_args(argv)
 
 

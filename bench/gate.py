@@ -1,6 +1,6 @@
 """What the gate is worth: how often it promotes a worse student within 30 nights, and how many rows a good one needs.
 
-    python -m bench.gate [--runs N]
+    python -m bench.gate [--runs N] [--json FILE]
 
 Simulated are differences of right and wrong answers: of all test rows a share (the discordance) is right for one of
 student and teacher only. In the first table every night's candidate loses exactly the margin, which is the hardest of
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from bench.figure import Figure, add_json_option, write_figures
 from distill.gate.bets import BOLDNESS
 from distill.gate.criteria import Criteria
 
@@ -81,28 +82,36 @@ def main(argv: list[str] | None = None) -> int:
     """0 when every target is met, else 1."""
     parser = argparse.ArgumentParser(description="the gate, simulated")
     parser.add_argument("--runs", type=int, default=10_000, help="of 30 nights, for each cell")
-    runs = parser.parse_args(argv).runs
+    add_json_option(parser)
+    arguments = parser.parse_args(argv)
+    runs = arguments.runs
     began = time.perf_counter()
     output = Console(width=118)
-    met = [print_false_promotions(output, runs), print_rows_needed(output, max(runs // 5, 100))]
+    figures = [*print_false_promotions(output, runs), *print_rows_needed(output, max(runs // 5, 100))]
     output.print(f"\n{runs:,} runs a cell, {time.perf_counter() - began:.0f} s")
-    return 0 if all(met) else 1
+    write_figures(arguments.json, figures)
+    return 1 if any(figure.met is False for figure in figures) else 0
 
 
-def print_false_promotions(output: Console, runs: int) -> bool:
-    """The first table; whether the gate keeps its budget in every cell."""
+def print_false_promotions(output: Console, runs: int) -> list[Figure]:
+    """The first table: whether the gate keeps its budget in every cell."""
     random = np.random.default_rng(SEED)
     table = Table(
         "discordance", "margin", "scores", "gate", "win rate", "z test", "gate, alike", "win rate", "z test",
         "target", "", box=None,
         title=f"runs of {NIGHTS} nights in which a student that loses the whole margin is promoted",
     )  # fmt: skip
-    all_met = True
+    figures = []
     for cell in WORSE:
         shares = [share for kept in (0.0, ALIKE) for share in false_promotions(cell, kept, runs, random)]
-        met = max(shares[0], shares[3]) <= FALSE_TARGET
-        all_met &= met
+        most = max(shares[0], shares[3])
+        met = most <= FALSE_TARGET
         scores = "right/wrong" if cell.values is WHOLE else "partial"
+        kind = f"{cell.discordance:.0%} discordant, margin {cell.margin:.2f}, {scores}"
+        told = f"{most:.1%} (win rate {max(shares[1], shares[4]):.0%}, z test {max(shares[2], shares[5]):.0%})"
+        figures.append(
+            Figure(f"worse students promoted in {NIGHTS} nights: {kind}", told, f"<= {FALSE_TARGET:.0%}", met)
+        )
         table.add_row(
             f"{cell.discordance:.0%}", f"{cell.margin:.2f}", scores, *(f"{share:.1%}" for share in shares),
             f"gate <= {FALSE_TARGET:.0%}", "ok" if met else "MISSED",
@@ -111,33 +120,40 @@ def print_false_promotions(output: Console, runs: int) -> bool:
     output.print(
         f"win rate: at least as many wins as losses on {WIN_RATE_ROWS} rows.  z test: 5 % one-sided, on all rows."
     )
-    return all_met
+    return figures
 
 
-def print_rows_needed(output: Console, runs: int) -> bool:
-    """The second table; whether its targets are met."""
+def print_rows_needed(output: Console, runs: int) -> list[Figure]:
+    """The second table: rows until good students are promoted."""
     random = np.random.default_rng(SEED)
     table = Table(
         "discordance", "margin", "student", "half promoted", "80 % promoted", f"promoted at {ROWS_TARGET}",
         "target", "", box=None,
         title="\nrows in the test until good students are promoted, with the budget of 30 nights",
     )  # fmt: skip
-    all_met = True
+    figures = []
     for cell in GOOD:
         promoted = promoted_by_rows(cell, runs, random)
         half, most = (_first(promoted >= share) for share in (0.5, 0.8))
-        met = cell.target is None or (half is not None and half <= cell.target)
-        all_met &= met
+        met = None if cell.target is None else half is not None and half <= cell.target
+        figures.append(_needed(cell, half, met))
         table.add_row(
             f"{cell.discordance:.0%}", f"{cell.margin:.2f}",
             "equal" if cell.difference == 0 else f"{cell.difference * 100:+.0f} points",
             *(f"more than {MOST_ROWS:,}" if rows is None else f"{rows:,}" for rows in (half, most)),
             f"{promoted[ROWS_TARGET // STEP - 1]:.0%}",
             "" if cell.target is None else f"half <= {cell.target}",
-            "" if cell.target is None else "ok" if met else "MISSED",
+            {None: "", True: "ok", False: "MISSED"}[met],
         )  # fmt: skip
     output.print(table)
-    return all_met
+    return figures
+
+
+def _needed(cell: Cell, half: int | None, met: bool | None) -> Figure:
+    student = "as good as the teacher" if cell.difference == 0 else f"{cell.difference * 100:+.0f} points better"
+    name = f"rows until half are promoted: {student}, {cell.discordance:.0%} discordant, margin {cell.margin:.2f}"
+    told = f"more than {MOST_ROWS:,}" if half is None else f"{half:,}"
+    return Figure(name, told, "" if cell.target is None else f"<= {cell.target}", met)
 
 
 def false_promotions(cell: Cell, kept: float, runs: int, random: np.random.Generator) -> tuple[float, float, float]:

@@ -1,6 +1,6 @@
 """What it costs to decide who answers, with 50 workloads that all have students, beside rules alone.
 
-    python -m bench.routing [--decisions N]
+    python -m bench.routing [--decisions N] [--json FILE]
 
 Each decision is that of a request of its own, as a worker makes it: the body is read as far as the rules ask. The
 workload is told by the system prompt (a regular expression), and the matching one is the first, the middle, or the last
@@ -15,12 +15,14 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from bench.figure import Figure, Spread, add_json_option, write_figures
 from nightschool.config import Config
 from nightschool.registry.replicas import ReplicaState, ReplicaStates
 from nightschool.registry.routing import Placed, RoutingState, Students
@@ -49,7 +51,7 @@ class Ask(NamedTuple):
 
 
 def main() -> int:
-    decisions = _parse().decisions
+    arguments = _parse()
     asks = [_ask(name, number) for name, number in (("first", 0), ("middle", WORKLOADS // 2), ("last", WORKLOADS - 1))]
     asks += [_ask("last, 20 turns", WORKLOADS - 1, turns=20)]
     with tempfile.TemporaryDirectory() as folder:
@@ -61,10 +63,22 @@ def main() -> int:
             taken: dict[str, list[float]] = {name: [] for name in said}
             for _ in range(ROUNDS):
                 for name, runtime in said.items():
-                    taken[name].append(_per_decision_us(runtime, ask.body, decisions))
-            rows.append((ask.name, {name: statistics.median(each) for name, each in taken.items()}))
-    _print(rows)
+                    taken[name].append(_per_decision_us(runtime, ask.body, arguments.decisions))
+            rows.append((ask.name, taken))
+    _print([(name, {who: statistics.median(each) for who, each in taken.items()}) for name, taken in rows])
+    write_figures(arguments.json, [figure for name, taken in rows for figure in _figures(name, taken)])
     return 0
+
+
+def _figures(name: str, taken: dict[str, list[float]]) -> Iterator[Figure]:
+    """Students, and what they add to rules alone, round by round."""
+    students, rules = taken["students"], taken["rules"]
+    middle = statistics.median(students)
+    title = f"decision with {WORKLOADS} workloads that have students, {name}"
+    target = f"<= {TARGET_US:.0f} µs"
+    yield Figure(title, f"{middle:.1f} µs", target, middle <= TARGET_US, spread=Spread.of(students))
+    ratios = [one / other for one, other in zip(students, rules, strict=True)]
+    yield Figure(f"  beside rules alone, {name}", f"{statistics.median(ratios):.2f} x", spread=Spread.of(ratios))
 
 
 def _per_decision_us(runtime: Runtime, body: bytes, decisions: int) -> float:
@@ -129,6 +143,7 @@ def _print(rows: list[tuple[str, dict[str, float]]]) -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.routing", description=__doc__)
     parser.add_argument("--decisions", type=int, default=2_000, metavar="N", help="a round (default 2,000)")
+    add_json_option(parser)
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """Queries over a million stored exchanges, their size on the disk, and what the recorder takes to file them.
 
-    python -m bench.store [FOLDER] [--rows N] [--keep]
+    python -m bench.store [FOLDER] [--rows N] [--keep] [--json FILE]
 
 Exchanges of about 2 KB (bench/synthetic.py), spread over the last ten days, are written as workers write them, filed by
 the real recorder in its own process, and merged. Every figure of a query includes opening the store anew.
@@ -15,15 +15,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
-
-from rich.console import Console
-from rich.table import Table
 
 import nightschool
+from bench.figure import Figure, Spread, add_json_option, print_figures, write_figures
 from bench.synthetic import HOUR_US, PRICES, Traffic
 from nightschool.record import id_text
 from nightschool.store import wal
@@ -42,15 +39,6 @@ PARTS = 10
 REPEATS = 5
 SMALL_SEGMENTS = 5_000
 SMALL_ROWS = 20
-
-
-class Figure(NamedTuple):
-    """One line of the table."""
-
-    name: str
-    value: str
-    target: str = ""
-    met: bool = True
 
 
 class Filed:
@@ -72,18 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
+    write_figures(arguments.json, figures)
     return print_figures(f"the store, {rows:,} exchanges of {DAYS} days", figures)
-
-
-def print_figures(title: str, figures: Sequence[Figure]) -> int:
-    """As a table; 0 when every target is met, else 1."""
-    table = Table("", "measured", "target", "", title=title, box=None)
-    for figure in figures:
-        table.add_row(
-            figure.name, figure.value, figure.target, ("ok" if figure.met else "MISSED") * bool(figure.target)
-        )
-    Console(width=110).print(table)
-    return 0 if all(figure.met for figure in figures) else 1
 
 
 def measure_store(folder: Path, rows: int) -> Iterator[Figure]:
@@ -118,8 +96,8 @@ def measure_small(folder: Path) -> Iterator[Figure]:
             sealer.seal()
         publish(folder, sealer.added_to)
     for _ in range(2):
-        seconds = _time(folder, _COUNT, [])
-        yield Figure(f"count by model and day, {_segments(folder):,} segments of one hour or day", seconds)
+        name = f"count by model and day, {_segments(folder):,} segments of one hour or day"
+        yield _timed(name, folder, _COUNT, [])
         _merge_all(folder)
 
 
@@ -180,17 +158,20 @@ def _queries(folder: Path, filed: Filed, state: str) -> Iterator[Figure]:
         ("one exchange by id", _ONE, [filed.some_id], 0.3),
         ("workload + tag + last day", _FILTER, [], 0.5),
     ):
-        seconds = _median_s(folder, sql, values)
-        yield Figure(f"{name}, {state}", f"{seconds:.3f} s", f"<= {most_s} s", seconds <= most_s)
-    yield Figure(f"  opening alone, {state}", _time(folder, "select 1", []))
+        yield _timed(f"{name}, {state}", folder, sql, values, most_s)
+    yield _timed(f"  opening alone, {state}", folder, "select 1", [])
 
 
-def _time(folder: Path, sql: str, values: list[str]) -> str:
-    return f"{_median_s(folder, sql, values):.3f} s"
+def _timed(name: str, folder: Path, sql: str, values: list[str], most_s: float | None = None) -> Figure:
+    taken = _taken_s(folder, sql, values)
+    middle = statistics.median(taken)
+    if most_s is None:
+        return Figure(name, f"{middle:.3f} s", spread=Spread.of(taken))
+    return Figure(name, f"{middle:.3f} s", f"<= {most_s} s", middle <= most_s, spread=Spread.of(taken))
 
 
-def _median_s(folder: Path, sql: str, values: list[str]) -> float:
-    """Seconds to open the store anew and to have the answer."""
+def _taken_s(folder: Path, sql: str, values: list[str]) -> list[float]:
+    """Seconds to open the store anew and to have the answer, several times."""
     taken = []
     for _ in range(REPEATS):
         started = time.perf_counter()
@@ -198,14 +179,14 @@ def _median_s(folder: Path, sql: str, values: list[str]) -> float:
             if not store.execute(sql, values).fetchall():
                 raise SystemExit(f"nothing found: {sql}")
         taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    return taken
 
 
 def _unsealed(folder: Path) -> Figure:
     """The most that one busy worker leaves for readers to parse: a full log."""
     times = [time.time_ns() // 1000 + n for n in range(ROWS_PER_LOG)]
     _write_log(folder / "wal" / "busy.wal", Traffic(seed=3), times)
-    return Figure(f"opening with {ROWS_PER_LOG:,} exchanges in a log", _time(folder, "select 1", []))
+    return _timed(f"opening with {ROWS_PER_LOG:,} exchanges in a log", folder, "select 1", [])
 
 
 def _segments(folder: Path) -> int:
@@ -223,6 +204,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, nargs="?", default=WORK, help="is emptied first")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--keep", action="store_true", help="leave the store there")
+    add_json_option(parser)
     return parser.parse_args(argv)
 
 

@@ -1,6 +1,6 @@
 """Two workloads in one configuration, a night each, two adapters on one vLLM, each asked for its own.
 
-    python -m bench.two_nights [--redactions N] [--questions N]
+    python -m bench.two_nights [--redactions N] [--questions N] [--json FILE]
 
 Redaction (presidio-research) and intents (banking77), recorded through one proxy, taught by `nightschool distill`, and
 served by `nightschool serve` with vLLM on this machine's CPU, then asked by turns through the proxy. It is about who
@@ -26,6 +26,7 @@ from bench.distill.banking import banking77
 from bench.distill.plan import Run
 from bench.distill.redaction import presidio
 from bench.distill.task import Case, Task
+from bench.figure import Figure, add_json_option, print_figures, write_figures
 from bench.proxy.failure import BenchFailure
 from demo.child import child_process, last_lines
 from demo.engine import MODEL_FOLDER, ROOT, free_port, student_section
@@ -48,14 +49,15 @@ def main() -> int:
             presidio(Run(task="presidio", rows=arguments.redactions, wrong_types=0.15, scored=HELD_OUT)),
             banking77(Run(task="banking77", rows=arguments.questions, scored=HELD_OUT)),
         ]
-        _measure(tasks)
+        figures = _measure(tasks)
     except BenchFailure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
-    return 0
+    write_figures(arguments.json, figures)
+    return print_figures("two workloads, a night each, two adapters on one vLLM", figures)
 
 
-def _measure(tasks: list[Task]) -> None:
+def _measure(tasks: list[Task]) -> list[Figure]:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     config = WORK / "nightschool.yaml"
@@ -67,8 +69,9 @@ def _measure(tasks: list[Task]) -> None:
             with child_process(serve, log=WORK / "serve.log", env=environment(), cwd=ROOT, patience_s=60):
                 adapters = {task.workload: _night(task.workload, config) for task in tasks}
                 _wait_for(adapters)
-                _ask(tasks, url, adapters)
+                figures = _ask(tasks, url, adapters)
                 _nightschool(config, "routes")
+    return figures
 
 
 def _config(tasks: list[Task], teacher_url: str) -> dict[str, Any]:
@@ -131,7 +134,7 @@ def _wait_for(adapters: dict[str, str]) -> None:
     print(f"one vLLM holds {', '.join(held)}; revision {routing.revision} of the routing state")
 
 
-def _ask(tasks: list[Task], url: str, adapters: dict[str, str]) -> None:
+def _ask(tasks: list[Task], url: str, adapters: dict[str, str]) -> list[Figure]:
     """Held-out questions by turns."""
     cases = [list(next(iter(task.held_out.values()))) for task in tasks]
     answered: Counter[tuple[str, str]] = Counter()
@@ -143,11 +146,14 @@ def _ask(tasks: list[Task], url: str, adapters: dict[str, str]) -> None:
                 answered[task.workload, who] += 1
                 right[task.workload] += is_right
     wrong = sum(count for (workload, who), count in answered.items() if who not in (adapters[workload], "teacher"))
-    for (workload, who), count in sorted(answered.items()):
-        print(f"{workload}: {count} answered by {who}")
-    for workload in adapters:
-        print(f"{workload}: {right[workload]} of {HELD_OUT} wholly right")
-    print(f"answered by another workload's adapter (target 0): {wrong}")
+    return [
+        *(
+            Figure(f"{workload}: answered by {'its student' if who == adapters[workload] else who}", f"{count}")
+            for (workload, who), count in sorted(answered.items())
+        ),
+        *(Figure(f"{workload}: wholly right", f"{right[workload]} of {HELD_OUT}") for workload in adapters),
+        Figure("answered by another workload's adapter", f"{wrong}", "0", not wrong),
+    ]
 
 
 def _one(client: openai.OpenAI, task: Task, case: Case) -> tuple[str, bool]:
@@ -176,6 +182,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.two_nights", description=__doc__)
     parser.add_argument("--redactions", type=int, default=400, metavar="N")
     parser.add_argument("--questions", type=int, default=800, metavar="N")
+    add_json_option(parser)
     return parser.parse_args()
 
 

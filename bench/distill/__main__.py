@@ -12,7 +12,8 @@ import yaml
 
 from bench.distill.plan import Planned, chosen, runs
 from bench.distill.results import add_result, read_results
-from bench.distill.table import table
+from bench.distill.table import figures, sheet, table
+from bench.figure import add_json_option, write_figures
 from bench.proxy.__main__ import alone
 from bench.proxy.failure import BenchFailure
 
@@ -39,7 +40,10 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted; the next run goes on from here", file=sys.stderr)
         return 130
-    print(table(planned, read_results(RESULTS)))
+    results = read_results(RESULTS)
+    print(table(planned, results))
+    if results:
+        write_figures(arguments.json, figures(planned, results), sheets=[sheet(planned, results)])
     return 0
 
 
@@ -74,6 +78,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], type=_setting, metavar="KEY=VALUE", help="another `distill:` setting"
     )
+    add_json_option(parser)
     return parser.parse_args(given)
 
 

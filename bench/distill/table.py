@@ -10,6 +10,7 @@ from bench.distill.plan import Planned, Run, TaskName
 from bench.distill.redaction import ROWS
 from bench.distill.results import Result
 from bench.distill.score import Score
+from bench.figure import Figure, Sheet
 
 HEADS = (
     *("run", "set", "answers learned", "epochs", "base", "teacher", "student (95 %)", "precision", "recall", "valid"),
@@ -38,12 +39,34 @@ TARGETS = {
 
 def table(planned: Sequence[Planned], results: Mapping[str, Result]) -> str:
     """The planned runs in their order, then whatever else has been tried."""
+    return f"{_render([HEADS, *_all_lines(planned, results)])}\n\n{NOTE}"
+
+
+def figures(planned: Sequence[Planned], results: Mapping[str, Result]) -> Iterator[Figure]:
+    """A line for each run that has a result and a target."""
+    for each in planned:
+        if (result := results.get(each.run.key)) is None:
+            continue
+        for name, student in result.answers.items():
+            target, met = _verdict(result.name, name, student, result.teacher[name])
+            if target:
+                low, high = student.interval
+                shown = f"{student.f1:.3f} ({low:.3f}-{high:.3f}), teacher {result.teacher[name].f1:.3f}"
+                yield Figure(f"{result.name}: F1 of the student on {name}", shown, target, met == "yes")
+
+
+def sheet(planned: Sequence[Planned], results: Mapping[str, Result]) -> Sheet:
+    """The same lines as ``table``, of the runs that have a result."""
+    made = [each for each in planned if each.run.key in results]
+    return Sheet(NOTE, list(HEADS), [list(line) for line in _all_lines(made, results)])
+
+
+def _all_lines(planned: Sequence[Planned], results: Mapping[str, Result]) -> list[tuple[str, ...]]:
     bases = {result.run.task: result for result in results.values() if not result.run.student and _full(result)}
     known = {each.run.key for each in planned}
     shown = [results.get(each.run.key) or each for each in planned if each.run.student]
     tried = [result for key, result in results.items() if key not in known and result.run.student]
-    lines = [line for each in (*shown, *tried) for line in _lines(each, bases)]
-    return f"{_render([HEADS, *lines])}\n\n{NOTE}"
+    return [line for each in (*shown, *tried) for line in _lines(each, bases)]
 
 
 def _full(result: Result) -> bool:
