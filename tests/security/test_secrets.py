@@ -29,6 +29,7 @@ from tests.running import RunningProxy, config_for, rows, running_proxy, start
 from tests.security.marks import MARKS, PATTERN, PRIVATE, found_in, found_under
 from tests.waiting import until
 
+REDACT = [{"pattern": PATTERN, "with": "[private]"}]
 CREDENTIALS = [
     ("authorization", f"Bearer {MARKS['bearer']}"),
     ("api-key", MARKS["azure"]),
@@ -83,7 +84,7 @@ def config(upstream: ScriptedUpstream) -> dict[str, Any]:
     keyed = {"api_key": "${UPSTREAM_KEY}", "headers": {"x-secret-token": "${UPSTREAM_TOKEN}"}}
     return config_for(
         upstream.base_url,
-        record={"segment_s": 3600.0, "redact": [{"pattern": PATTERN, "with": "[private]"}]},
+        record={"segment_s": 3600.0, "redact": REDACT},
         upstreams={
             "main": {"base_url": upstream.base_url},
             "keyed": {"base_url": f"{upstream.url}/keyed/v1", **keyed},
@@ -298,3 +299,16 @@ def test_no_secret_is_in_what_commands_print_and_export(remains: Remains) -> Non
 
 def test_no_secret_is_on_a_page_of_the_console(remains: Remains) -> None:
     assert found_in(remains.pages.encode()) == []
+
+
+@pytest.mark.xfail(reason="redaction looks at bodies and tags, not at what else of a request is recorded", strict=False)
+@pytest.mark.parametrize("place", ["conversation", "path", "deployment", "upstream's id"])
+def test_what_is_to_be_redacted_is_taken_out_of_every_column(tmp_path: Path, place: str) -> None:
+    secret = PRIVATE["plain"]
+    path = {"path": f"/v1/files/{secret}", "deployment": f"/openai/deployments/{secret}/chat/completions"}
+    headers = [("x-nightschool-conversation", secret)] if place == "conversation" else []
+    answered = (("x-request-id", secret),) if place == "upstream's id" else ()
+    with upstream_in_thread(default=Behaviour(headers=answered)) as upstream:
+        with running_proxy(config(upstream) | {"record": {"redact": REDACT}}, tmp_path, env=environment(9)) as proxy:
+            answer = ask(proxy.url, chat_request(target=path.get(place, "/v1/chat/completions"), headers=headers))
+            assert secret not in str(proxy.record(answer.header("x-nightschool-id")))
