@@ -308,7 +308,9 @@ def test_what_is_to_be_redacted_is_taken_out_of_every_column(tmp_path: Path, pla
     path = {"path": f"/v1/files/{secret}", "deployment": f"/openai/deployments/{secret}/chat/completions"}
     headers = [("x-nightschool-conversation", secret)] if place == "conversation" else []
     answered = (("x-request-id", secret),) if place == "upstream's id" else ()
-    with upstream_in_thread(default=Behaviour(headers=answered)) as upstream:
-        with running_proxy(config(upstream) | {"record": {"redact": REDACT}}, tmp_path, env=environment(9)) as proxy:
-            answer = ask(proxy.url, chat_request(target=path.get(place, "/v1/chat/completions"), headers=headers))
-            assert secret not in str(proxy.record(answer.header("x-nightschool-id")))
+    with contextlib.ExitStack() as stack:
+        upstream = stack.enter_context(upstream_in_thread(default=Behaviour(headers=answered)))
+        redacting = config(upstream) | {"record": {"redact": REDACT}}
+        proxy = stack.enter_context(running_proxy(redacting, tmp_path, env=environment(9)))
+        answer = ask(proxy.url, chat_request(target=path.get(place, "/v1/chat/completions"), headers=headers))
+        assert secret not in str(proxy.record(answer.header("x-nightschool-id")))
