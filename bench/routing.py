@@ -52,18 +52,23 @@ class Ask(NamedTuple):
 
 def main() -> int:
     arguments = _parse()
-    asks = [_ask(name, number) for name, number in (("first", 0), ("middle", WORKLOADS // 2), ("last", WORKLOADS - 1))]
-    asks += [_ask("last, 20 turns", WORKLOADS - 1, turns=20)]
+    asks = [
+        ask_for(name, number) for name, number in (("first", 0), ("middle", WORKLOADS // 2), ("last", WORKLOADS - 1))
+    ]
+    asks += [ask_for("last, 20 turns", WORKLOADS - 1, turns=20)]
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder), wal.Header, JournalSettings(fsync="off"))
-        config = _config()
-        said = {"students": _runtime(config, journal, _registered(asks)), "rules": _runtime(config, journal, NOTHING)}
+        config = config_of(WORKLOADS)
+        said = {
+            "students": runtime_of(config, journal, registered_for(asks, WORKLOADS)),
+            "rules": runtime_of(config, journal, NOTHING),
+        }
         rows = []
         for ask in asks:
             taken: dict[str, list[float]] = {name: [] for name in said}
             for _ in range(ROUNDS):
                 for name, runtime in said.items():
-                    taken[name].append(_per_decision_us(runtime, ask.body, arguments.decisions))
+                    taken[name].append(per_decision_us(runtime, ask.body, arguments.decisions))
             rows.append((ask.name, taken))
     _print([(name, {who: statistics.median(each) for who, each in taken.items()}) for name, taken in rows])
     write_figures(arguments.json, [figure for name, taken in rows for figure in _figures(name, taken)])
@@ -81,7 +86,7 @@ def _figures(name: str, taken: dict[str, list[float]]) -> Iterator[Figure]:
     yield Figure(f"  beside rules alone, {name}", f"{statistics.median(ratios):.2f} x", spread=Spread.of(ratios))
 
 
-def _per_decision_us(runtime: Runtime, body: bytes, decisions: int) -> float:
+def per_decision_us(runtime: Runtime, body: bytes, decisions: int) -> float:
     """CPU of this thread."""
     begin = time.thread_time_ns()
     for _ in range(decisions):
@@ -89,17 +94,19 @@ def _per_decision_us(runtime: Runtime, body: bytes, decisions: int) -> float:
     return (time.thread_time_ns() - begin) / 1000 / decisions
 
 
-def _config() -> Config:
-    workloads = {f"task-{n}": {"when": {"system_prompt": f"^You do task {n}\\b"}} for n in range(WORKLOADS)}
+def config_of(count: int) -> Config:
+    """So many workloads, each told by its system prompt."""
+    workloads = {f"task-{n}": {"when": {"system_prompt": f"^You do task {n}\\b"}} for n in range(count)}
     return Config.model_validate({"upstreams": {"main": {"base_url": "http://127.0.0.1:9/v1"}}, "workloads": workloads})
 
 
-def _runtime(config: Config, journal: Journal, registered: Registered) -> Runtime:
+def runtime_of(config: Config, journal: Journal, registered: Registered) -> Runtime:
+    """As a worker has it."""
     return Runtime(config, journal=journal, callers=Callers(b"s" * 32), metrics=Metrics(), registered=registered)
 
 
-def _registered(asks: list[Ask]) -> Registered:
-    """A canary and a live student everywhere, qualified on twenty prompts, on eight replicas."""
+def registered_for(asks: list[Ask], workloads: int) -> Registered:
+    """For so many workloads: a canary and a live student everywhere, qualified on twenty prompts, on eight replicas."""
     known = tuple(
         found
         for ask in asks
@@ -111,14 +118,15 @@ def _registered(asks: list[Ask]) -> Registered:
             canary=Placed(adapter=f"task-{n}--{n:012x}", share=25, fingerprints=prompts, since=""),
             live=Placed(adapter=f"task-{n}--{n + 1000:012x}", share=100, fingerprints=prompts, since=""),
         )
-        for n in range(WORKLOADS)
+        for n in range(workloads)
     }
     held = tuple(each.adapter for one in students.values() for each in one.answering())
     replicas = tuple(ReplicaState(url=url, ready=True, max_model_len=8192, adapters=held) for url in REPLICAS)
     return Registered(RoutingState(revision=1, workloads=students), ReplicaStates(replicas=replicas))
 
 
-def _ask(name: str, number: int, *, turns: int = 1) -> Ask:
+def ask_for(name: str, number: int, *, turns: int = 1) -> Ask:
+    """A request of the workload of that number."""
     spoken = [
         message
         for turn in range(turns)

@@ -73,7 +73,7 @@ def measure_store(folder: Path, rows: int) -> Iterator[Figure]:
     yield Figure("recorder: peak memory", f"{filed.peak_bytes / 2**20:,.0f} MiB")
     yield from _queries(folder, filed, f"{_segments(folder):,} segments")
     started = time.perf_counter()
-    _merge_all(folder)
+    merge_all(folder)
     yield Figure("merging: exchanges per second", f"{filed.rows / (time.perf_counter() - started):,.0f}")
     segments = read_manifest(folder).segments("exchanges")
     per_row = sum(segment.bytes for segment in segments) / filed.rows
@@ -97,8 +97,8 @@ def measure_small(folder: Path) -> Iterator[Figure]:
         publish(folder, sealer.added_to)
     for _ in range(2):
         name = f"count by model and day, {_segments(folder):,} segments of one hour or day"
-        yield _timed(name, folder, _COUNT, [])
-        _merge_all(folder)
+        yield _timed(name, folder, COUNT, [])
+        merge_all(folder)
 
 
 def file_traffic(folder: Path, rows: int, *, parts: int = PARTS) -> Filed:
@@ -144,9 +144,9 @@ def _run_recorder(folder: Path, filed: Filed) -> None:
     filed.peak_bytes = after.ru_maxrss * 1024
 
 
-_COUNT = "select model_served, time::date as day, count(*), sum(cost_usd) from exchanges group by all order by all"
-_ONE = "select * from exchanges where id = ?"
-_FILTER = (
+COUNT = "select model_served, time::date as day, count(*), sum(cost_usd) from exchanges group by all order by all"
+ONE = "select * from exchanges where id = ?"
+FILTER = (
     "select id, time, status, latency_ms from exchanges where workload = 'pii-redaction' and tags['feature'] = 'inbox' "
     "and time >= now() - interval 1 day"
 )
@@ -154,9 +154,9 @@ _FILTER = (
 
 def _queries(folder: Path, filed: Filed, state: str) -> Iterator[Figure]:
     for name, sql, values, most_s in (
-        ("count by model and day", _COUNT, [], 0.5),
-        ("one exchange by id", _ONE, [filed.some_id], 0.3),
-        ("workload + tag + last day", _FILTER, [], 0.5),
+        ("count by model and day", COUNT, [], 0.5),
+        ("one exchange by id", ONE, [filed.some_id], 0.3),
+        ("workload + tag + last day", FILTER, [], 0.5),
     ):
         yield _timed(f"{name}, {state}", folder, sql, values, most_s)
     yield _timed(f"  opening alone, {state}", folder, "select 1", [])
@@ -193,7 +193,7 @@ def _segments(folder: Path) -> int:
     return len(read_manifest(folder).segments("exchanges"))
 
 
-def _merge_all(folder: Path) -> None:
+def merge_all(folder: Path) -> None:
     while compact_once(folder):
         pass
     sweep(folder, grace_s=0)

@@ -97,7 +97,7 @@ def config_for(teacher_url: str, *, revision: int) -> dict[str, Any]:
         "listen": "127.0.0.1:0",
         "workers": WORKERS,
         "data": "data",
-        "upstreams": {"teacher": {"base_url": f"{teacher_url}/v1"}},
+        "upstreams": {"teacher": {"base_url": f"{teacher_url}/v1", "keepalive_s": 1.0}},
         "timeouts": {"connect_s": 5.0, "first_byte_s": FIRST_BYTE_S, "idle_s": IDLE_S + revision % 2},
         "student": {"first_token_s": FIRST_TOKEN_S},
         "prices": {f"{MODEL}*": {"input": 1.0 + revision % 7, "output": 4.0}},

@@ -27,8 +27,8 @@ from bench.soak.upstream import UpstreamProcess
 from bench.soak.watch import Watch, descriptors_by_role, settled
 
 RESTS_WITHIN_S = 30.0
-_WARM_S = 3.0
-_REST_S = 6.0
+_WARM_S = 2.0
+_REST_S = 4.0
 """Longer than the proxy keeps idle connections."""
 
 
