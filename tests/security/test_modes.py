@@ -21,6 +21,7 @@ from tests.raw import ask, chat_request
 from tests.running import RunningProxy, config_for, running_proxy
 
 OTHERS = 0o077
+UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,13 @@ def test_an_export_is_for_its_owner_alone(
 
     assert done.code == 0, done.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_a_service_leaves_no_dump_of_its_memory_and_no_file_for_others(unit: Path) -> None:
+    lines = unit.read_text().splitlines()
+
+    assert {"LimitCORE=0", "UMask=0077"} <= set(lines)
 
 
 # -- links
