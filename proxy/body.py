@@ -31,7 +31,7 @@ async def read_body(client: Client, held_bytes: int) -> RequestBody:
     data, more = await client.read()
     if not more:
         return RequestBody(data, False, len(data))
-    if not is_json(client.head.content_type):
+    if not client.head.is_json:
         return RequestBody(data, True, length)
     if length is not None and length > held_bytes:
         return RequestBody(data, True, length, too_large=True)
@@ -43,13 +43,3 @@ async def read_body(client: Client, held_bytes: int) -> RequestBody:
     if more:
         return RequestBody(chunks[0], True, length, too_large=True, ahead=deque(chunks[1:]))
     return RequestBody(b"".join(chunks), False, size)
-
-
-def is_json(content_type: bytes) -> bool:
-    """Also true for a request that does not say what it is."""
-    return not content_type or b"json" in content_type
-
-
-def is_text(content_type: bytes) -> bool:
-    """An answer that can be recorded; audio, images and files are recorded as metadata."""
-    return is_json(content_type) or content_type.startswith(b"text/")

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from proxy.request_head import RequestHead
+from proxy.turn import Turn
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _BODILESS = (204, 304)
@@ -36,6 +37,7 @@ class ClientConnection(Protocol):
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     flow: FlowControl
+    turn: Turn
 
     async def answer(self, client: Client) -> None: ...
 
@@ -148,7 +150,7 @@ class Client:
         """Nobody goes on with the answer."""
         if not self.response_complete:
             # Left short on purpose: only a closed connection tells the client that something is missing.
-            self._protocol.transport.close()
+            self._protocol.turn.close(self._protocol.transport)
 
     # -- the request
 
@@ -160,7 +162,7 @@ class Client:
         """The next piece of the body and whether more follow; raises ``ClientLeft``."""
         if self._expects_100:
             self._expects_100 = False
-            self._protocol.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._protocol.turn.write(self._protocol.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
         while self.more_body and not self.body and not self.disconnected:
             self._protocol.flow.resume_reading()
             self._waiter = self._protocol.loop.create_future()
@@ -189,7 +191,7 @@ class Client:
     def flush(self) -> None:
         """Send the head if it still waits."""
         if self._head_lines and not self.disconnected:
-            self._protocol.transport.write(self._head_lines)
+            self._protocol.turn.write(self._protocol.transport, self._head_lines)
             self._head_lines = b""
 
     def write(self, data: bytes) -> None:
@@ -200,7 +202,7 @@ class Client:
             data = b"%b%x\r\n%b\r\n" % (self._head_lines, len(data), data)
         elif self._head_lines:
             data = self._head_lines + data
-        self._protocol.transport.write(data)
+        self._protocol.turn.write(self._protocol.transport, data)
         self._head_lines = b""
 
     def finish(self, data: bytes = b"") -> None:
@@ -219,9 +221,9 @@ class Client:
         self._head_lines = b""
         protocol = self._protocol
         if data:
-            protocol.transport.write(data)
+            protocol.turn.write(protocol.transport, data)
         if not self.keep_alive:
-            protocol.transport.close()
+            protocol.turn.close(protocol.transport)
         protocol.on_response_complete()
 
     @property

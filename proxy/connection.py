@@ -17,6 +17,7 @@ from typing import cast
 import httptools
 
 from nightschool.errors import AnswerBroken, UpstreamTimeout
+from proxy.turn import Turn
 
 READ_AHEAD_BYTES = 128 * 1024
 MAX_HEAD_BYTES = 128 * 1024
@@ -27,7 +28,7 @@ Headers = list[tuple[bytes, bytes]]
 class Connection(asyncio.Protocol):
     """Client side of HTTP/1.1 on httptools; ``Pool`` opens, lends and closes it."""
 
-    def __init__(self, upstream: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, upstream: str, loop: asyncio.AbstractEventLoop, turn: Turn) -> None:
         self.upstream = upstream
         self.deadline = math.inf
         """Loop time at which the upstream has been silent for too long; the pool looks at it."""
@@ -44,6 +45,7 @@ class Connection(asyncio.Protocol):
         self.finished = True
         """The answer has arrived in full (or none is awaited)."""
         self._loop = loop
+        self._turn = turn
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -94,9 +96,10 @@ class Connection(asyncio.Protocol):
         self.deadline = self._loop.time() + first_byte_s
         assert self._transport is not None
         if len(body) > READ_AHEAD_BYTES:
-            self._transport.writelines((head, body))
+            self._turn.write(self._transport, head)
+            self._turn.write(self._transport, body)
         else:
-            self._transport.write(head + body)
+            self._turn.write(self._transport, head + body)
 
     def await_client(self) -> None:
         """The next piece of the body is the client's to send: its pauses are not the upstream's fault."""
@@ -118,6 +121,7 @@ class Connection(asyncio.Protocol):
             raise self._error
         if self._transport is None:
             return
+        self._turn.end()  # what ``start`` has written goes before, and whether the upstream keeps up is known behind
         self._transport.write(chunk)
         if self._drained is not None:
             self.deadline = self._loop.time() + self._idle_s

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from nightschool.errors import ConnectFailed, ConnectTimedOut
 from proxy.connection import Connection
+from proxy.turn import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ def _tls_context(verify_tls: bool | Path) -> ssl.SSLContext:
     return context
 
 
-async def dial(address: Address, connect_s: float) -> Connection:
+async def dial(address: Address, connect_s: float, turn: Turn) -> Connection:
     """A connection that is ready for its first exchange, within ``connect_s`` all told."""
     loop = asyncio.get_running_loop()
-    connection = Connection(address.upstream, loop)
+    connection = Connection(address.upstream, loop, turn)
     try:
         async with asyncio.timeout(connect_s):
             if address.proxy is not None:

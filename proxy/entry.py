@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from nightschool.record import id_text
 from nightschool.store import wal
-from proxy.body import RequestBody, is_json, is_text
+from proxy.body import RequestBody
 from proxy.facts import RequestFacts
-from proxy.headers import AnswerHead
+from proxy.headers import AnswerHead, is_text
 from proxy.request_head import RequestHead
 from proxy.route import Route
 
@@ -82,14 +82,13 @@ class Entry:
         self._begun = True
         route, head = self._route, self._head
         key = head.credential
-        encoding = head.by_name.get(b"content-encoding")
         meta = wal.Request(
             id=self.id,
             time_us=self._time_us,
             method=method.decode("latin-1"),
             endpoint=facts.endpoint,
-            content_type=head.content_type.decode("latin-1"),
-            content_encoding="" if encoding is None else encoding.decode("latin-1"),
+            content_type=head.content_type,
+            content_encoding=head.content_encoding,
             model=facts.deployment,
             workload=route.workload,
             conversation=head.control.conversation,
@@ -102,7 +101,7 @@ class Entry:
             client=None if key is None else self._runtime.callers.pseudonym(key),
             error_type="request_too_large" if body.too_large else None,
         )
-        whole = not body.more and is_json(head.content_type)
+        whole = not body.more and head.is_json
         self._recording.begin(meta, body.data if whole else b"")
 
     def asked(self, upstream: str) -> None:

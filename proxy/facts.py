@@ -18,7 +18,17 @@ from nightschool.wire.task import instructs, schema_name, tool_names, turn_text
 class RequestFacts:
     """One request as the rules see it; ``body`` is empty when it is not JSON or too large to be held."""
 
-    __slots__ = ("_fields", "_header_tags", "_system_prompt", "_tools", "body", "deployment", "endpoint", "headers")
+    __slots__ = (
+        "_fields",
+        "_header_tags",
+        "_system_prompt",
+        "_tools",
+        "body",
+        "deployment",
+        "endpoint",
+        "headers",
+        "model",
+    )
 
     def __init__(
         self,
@@ -37,13 +47,10 @@ class RequestFacts:
         self.body = body
         self._header_tags = header_tags
         self._fields = (read_request(body) if body else None) or RequestBody()
+        self.model: str | None = deployment or self._fields.model_name
         # What costs something to read is read once, by the first rule that asks.
         self._tools: tuple[str, ...] | None = None
         self._system_prompt: str | None = None
-
-    @property
-    def model(self) -> str | None:
-        return self.deployment or self._fields.model_name
 
     @property
     def streams(self) -> bool:

@@ -10,7 +10,7 @@ import logging
 import time
 
 from proxy.answers import answer_json, error_object
-from proxy.body import RequestBody, is_json, read_body
+from proxy.body import RequestBody, read_body
 from proxy.client import Client, ClientLeft
 from proxy.clients.refusal import Refusal
 from proxy.entry import Entry
@@ -23,6 +23,7 @@ from proxy.runtime import Runtime
 from proxy.students import model_list
 from proxy.students.model_list import ModelList
 from proxy.students.named_model import StudentUnavailable
+from proxy.turn import Turn
 from proxy.upstream import UpstreamPool
 
 LOOK_EVERY_S = 0.1
@@ -38,6 +39,10 @@ class Front:
         self.runtime = runtime
         self._retired: list[UpstreamPool] = []
         self._ids = Ids()
+
+    @property
+    def turn(self) -> Turn:
+        return self.runtime.journal.turn
 
     def take_over(self, runtime: Runtime) -> None:
         """Put ``runtime`` in force; pools that it does not share are closed as their last request ends."""
@@ -156,7 +161,7 @@ class Front:
 
 
 def _facts(path: ApiPath, head: RequestHead, body: RequestBody) -> RequestFacts:
-    readable = not body.more and is_json(head.content_type) and b"content-encoding" not in head.by_name
+    readable = not body.more and head.is_json and not head.content_encoding
     return RequestFacts(
         path.endpoint,
         head.by_name,

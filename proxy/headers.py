@@ -93,6 +93,16 @@ def read_answer_head(headers: Headers) -> AnswerHead:
     return AnswerHead(lines, content_length, content_type, content_encoding, request_id)
 
 
+def is_json(content_type: bytes) -> bool:
+    """Also true for a request that does not say what it is."""
+    return not content_type or b"json" in content_type
+
+
+def is_text(content_type: bytes) -> bool:
+    """An answer that can be recorded; audio, images and files are recorded as metadata."""
+    return is_json(content_type) or content_type.startswith(b"text/")
+
+
 def _named_by_connection(headers: Headers) -> frozenset[bytes]:
     """Headers that ``Connection`` names are hop-by-hop too."""
     given = (value for name, value in headers if name == b"connection")

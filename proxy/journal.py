@@ -30,6 +30,7 @@ import msgspec
 
 from nightschool.store import wal
 from proxy.log_file import DiskLog, LogFile
+from proxy.turn import Turn
 
 SLOW_WRITE_S = 0.05
 SLOW_SYNC_S = 2.0
@@ -52,9 +53,11 @@ class Log:
         self.open_exchanges = 0
         self.retired = False
         self.pending: list[bytes] = []
-        """REQUEST frames that wait for the next END, or tick, to share its write."""
+        """Frames that wait to be written together: at the end of the turn if there is an END, else with the tick."""
         self.pending_frames = 0
         self.pending_bytes = 0
+        self.ends_wait = False
+        """An END is among them."""
         self.dirty = False
         """Written to since the last sync."""
         self.deleted = False
@@ -106,12 +109,15 @@ class Journal:
     ) -> None:
         self.settings = settings
         """May be replaced at any time."""
+        self.turn = Turn(self._write_ends)
+        """Through which everything goes to a client that may have to be recorded before."""
         self._folder = folder
         self._header = header
         self._open_file = open_file
         self._worker = f"{os.getpid():x}-{os.urandom(4).hex()}"
         self._sequence = 0
         self._current: Log | None = None
+        self._with_ends: list[Log] = []
         self._frames = self._bytes = 0
         self._refused = 0
         """Frames that the disk refused; counted by whoever writes."""
@@ -147,6 +153,7 @@ class Journal:
         """Finish every log and wait until the disk has them, ``timeout_s`` at the most."""
         if self._timer is not None:
             self._timer.cancel()
+        self._write_ends()
         self.rotate()
         self._stopping = True
         self._wake.set()
@@ -170,23 +177,40 @@ class Journal:
         if current is None:
             current = self._current = self._new_log()
         current.open_exchanges += 1
-        buffers = wal.encode(wal.REQUEST, meta, body)
+        self._pend(current, wal.encode(wal.REQUEST, meta, body))
+        return current
+
+    def _pend(self, current: Log, buffers: list[bytes]) -> None:
         current.pending += buffers
         current.pending_frames += 1
         current.pending_bytes += sum(map(len, buffers))
         if current.pending_bytes > MAX_PENDING_BYTES:
             self._append(current, [])
-        return current
 
     def part(self, current: Log, exchange: bytes, body: Sequence[bytes]) -> bool:
         return self._append(current, wal.encode(wal.PART, wal.Part(exchange), body))
 
     def end(self, current: Log, meta: wal.End, body: Sequence[bytes]) -> None:
-        """Write an END; the exchange must not use the log any more."""
-        self._append(current, wal.encode(wal.END, meta, body))
+        """Take an END, which is written before anything that goes through ``turn`` from now on.
+
+        The exchange must not use the log any more.
+        """
+        self._pend(current, wal.encode(wal.END, meta, body))
+        if not current.ends_wait:
+            current.ends_wait = True
+            self._with_ends.append(current)
+            self.turn.ask()
         current.open_exchanges -= 1
         if current.retired and not current.open_exchanges:
             self._finish(current)
+
+    def _write_ends(self) -> None:
+        """At the end of a turn, before the clients have their answers."""
+        for each in self._with_ends:
+            each.ends_wait = False
+            if each.pending:
+                self._append(each, [])
+        self._with_ends.clear()
 
     def feedback(self, meta: msgspec.Struct) -> bool:
         """Write a FEEDBACK frame; False when it is lost."""
@@ -202,6 +226,7 @@ class Journal:
 
     async def durable(self) -> None:
         """Returns once what was written so far is on the disk; at once while that is too slow to wait for."""
+        self._write_ends()
         if self._loop is not None and not self._behind:
             waiter = self._loop.create_future()
             with self._lock:

@@ -8,6 +8,7 @@ A snapshot outlives its worker, so that counters never run backwards when one is
 
 from __future__ import annotations
 
+import logging
 import os
 from bisect import bisect_left
 from collections import Counter
@@ -23,6 +24,8 @@ from proxy.journal import JournalState
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 OVERHEAD_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
+
+log = logging.getLogger("nightschool.metrics")
 
 Labels = tuple[str, ...]
 
@@ -101,6 +104,8 @@ class Metrics:
         self._overhead = Distribution([0] * (len(OVERHEAD_SECONDS) + 1))
         self._journal = JournalState(0, 0, 0, 0, False, None)
         self._breakers: Mapping[str, int] = {}
+        self._unpublished = False
+        """The latest snapshot could not be left; that has been said."""
 
     def count(self, name: str, *labels: str) -> None:
         self._counters[name][labels] += 1
@@ -123,13 +128,21 @@ class Metrics:
         self._breakers = is_open
 
     def publish(self, journal: JournalState) -> None:
-        """Leave a snapshot for whoever is asked for the page."""
+        """Leave a snapshot for whoever is asked for the page; a disk that refuses it costs the snapshot."""
         self._journal = journal
-        if self._folder is not None:
-            path = self._folder / f"{os.getpid()}.metrics"
-            fresh = path.with_suffix(".new")
+        if self._folder is None:
+            return
+        path = self._folder / f"{os.getpid()}.metrics"
+        fresh = path.with_suffix(".new")
+        try:
             fresh.write_bytes(msgspec.msgpack.encode(self._snapshot()))
             fresh.rename(path)
+        except OSError as error:
+            if not self._unpublished:
+                log.warning("metrics_not_published path=%s cause=%r; other workers' pages lack this one's", path, error)
+            self._unpublished = True
+        else:
+            self._unpublished = False
 
     def exposition(self) -> bytes:
         """The page: this worker's counts of now and the others' of their last snapshot."""

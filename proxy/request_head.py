@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy.connection import Headers
 from proxy.control import NOTHING_SAID, BadControlHeader, read_control
-from proxy.headers import CREDENTIALS, Replacement, forwarded_lines
+from proxy.headers import CREDENTIALS, Replacement, forwarded_lines, is_json
 
 if TYPE_CHECKING:
     from proxy.clients.known import Client, KnownClients
@@ -23,12 +23,14 @@ class RequestHead:
         "_lines",
         "by_name",
         "client",
+        "content_encoding",
         "content_type",
         "control",
         "control_fault",
         "credential",
         "expects_100",
         "headers",
+        "is_json",
         "known_by",
     )
 
@@ -36,7 +38,10 @@ class RequestHead:
         self.headers = headers
         self.by_name = dict(headers)
         """Of a repeated header the last value."""
-        self.content_type = self.by_name.get(b"content-type", b"").lower()
+        content_type = self.by_name.get(b"content-type", b"").lower()
+        self.content_type = content_type.decode("latin-1")
+        self.is_json = is_json(content_type)
+        self.content_encoding = self.by_name.get(b"content-encoding", b"").decode("latin-1")
         self.expects_100 = self.by_name.get(b"expect", b"").lower() == b"100-continue"
         self.credential = next((self.by_name[name] for name in CREDENTIALS if name in self.by_name), None)
         """What the caller authenticates with; only ever hashed."""

@@ -19,7 +19,8 @@ from proxy.facts import RequestFacts
 
 _WILDCARDS = frozenset("*?[")
 
-Condition = Callable[[RequestFacts], bool]
+Condition = Callable[[RequestFacts], object]
+"""True or false of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,8 @@ def _conditions(when: When) -> list[Condition]:
     return conditions
 
 
-def _glob(pattern: str) -> Callable[[str], bool]:
-    if not _WILDCARDS.intersection(pattern):
-        return pattern.__eq__
-    matches = re.compile(fnmatch.translate(pattern)).match
-    return lambda text: matches(text) is not None
+def _glob(pattern: str) -> Callable[[str], object]:
+    return re.compile(fnmatch.translate(pattern)).match if _WILDCARDS.intersection(pattern) else pattern.__eq__
 
 
 def _on_text(pattern: str, read: Callable[[RequestFacts], str | None]) -> Condition:

@@ -24,6 +24,7 @@ from proxy.students.choice import Health, choose
 from proxy.students.named_model import named_in, route_to
 from proxy.students.registry import NOTHING, Registered, api_of
 from proxy.students.roster import Roster, replica_name, rosters_of
+from proxy.turn import Turn
 from proxy.upstream import UpstreamPool
 
 
@@ -65,9 +66,9 @@ class Runtime:
         self.routing: RoutingTable = same.routing if same else RoutingTable(config)
         self.recording: RecordingPolicy = same.recording if same else RecordingPolicy(config.record, journal)
         self.rosters: Mapping[str, Roster] = rosters_of(config, registered)
-        self.upstreams: Mapping[str, UpstreamPool] = _pools(config, before.upstreams if before else {})
+        self.upstreams: Mapping[str, UpstreamPool] = _pools(config, before.upstreams if before else {}, journal.turn)
         self.replica_pools: Mapping[str, UpstreamPool] = _replica_pools(
-            config, registered, before.replica_pools if before else {}
+            config, registered, before.replica_pools if before else {}, journal.turn
         )
         """By URL of the replica; a request under way keeps those with which it began."""
         known = breaker.Breakers() if breakers is None else breakers
@@ -123,7 +124,7 @@ def _clients(config: Config, meters: Meters | None) -> KnownClients | None:
     return KnownClients(config, meters or Meters()) if config.clients else None
 
 
-def _pools(config: Config, before: Mapping[str, UpstreamPool]) -> dict[str, UpstreamPool]:
+def _pools(config: Config, before: Mapping[str, UpstreamPool], turn: Turn) -> dict[str, UpstreamPool]:
     """A pool per upstream; one whose settings did not change is kept with its connections."""
     pools: dict[str, UpstreamPool] = {}
     for name, upstream in config.upstreams.items():
@@ -132,12 +133,12 @@ def _pools(config: Config, before: Mapping[str, UpstreamPool]) -> dict[str, Upst
         if kept is not None and kept.config == upstream and kept.timeouts == timeouts:
             pools[name] = kept
         else:
-            pools[name] = UpstreamPool(name, upstream, timeouts)
+            pools[name] = UpstreamPool(name, upstream, timeouts, turn)
     return pools
 
 
 def _replica_pools(
-    config: Config, registered: Registered, before: Mapping[str, UpstreamPool]
+    config: Config, registered: Registered, before: Mapping[str, UpstreamPool], turn: Turn
 ) -> dict[str, UpstreamPool]:
     """The same for every replica that the registry knows."""
     student = config.student
@@ -153,7 +154,7 @@ def _replica_pools(
             pools[each.url] = kept
         else:
             upstream = Upstream(base_url=api_of(each.url))
-            pools[each.url] = UpstreamPool(replica_name(each.url), upstream, timeouts, direct=True)
+            pools[each.url] = UpstreamPool(replica_name(each.url), upstream, timeouts, turn, direct=True)
     return pools
 
 

@@ -19,6 +19,7 @@ from proxy.client import Client
 from proxy.known_head import KnownHead, divided
 from proxy.paths import API_PREFIXES
 from proxy.request_head import RequestHead
+from proxy.turn import Turn
 
 MAX_HEAD_BYTES = 64 * 1024
 KEEP_ALIVE_S = 75
@@ -27,6 +28,9 @@ BACKLOG = 4096
 
 class Door(Protocol):
     """Who answers requests under the API base."""
+
+    @property
+    def turn(self) -> Turn: ...
 
     def answer_at_once(self, client: Client) -> None:
         """Of a request that is here in full."""
@@ -40,6 +44,7 @@ class FrontProtocol(HttpToolsProtocol):
     def __init__(self, door: Door, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._door = door
+        self.turn = door.turn
         self._in_head = False
         self._in_request = False
         """The parser has begun with a request and not ended it."""
@@ -175,6 +180,10 @@ class FrontProtocol(HttpToolsProtocol):
         else:
             self.idle_since = self.loop.time()
 
+    def shutdown(self) -> None:
+        self.turn.end()  # the connection is closed if its answer is complete, which may have to be written yet
+        super().shutdown()
+
     def close_if_idle(self) -> None:
         if self.loop.time() - self.idle_since > KEEP_ALIVE_S:
             self.transport.close()
@@ -201,11 +210,12 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: bytes, problem: str) -> None:
         body = error_object(f"nightschool: {problem}", "invalid_request_error")
-        self.transport.write(
+        self.turn.write(
+            self.transport,
             b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
-            % (status, len(body), body)
+            % (status, len(body), body),
         )
-        self.transport.close()
+        self.turn.close(self.transport)
 
 
 def build_server(door: Door, application: Any, drain_s: float) -> uvicorn.Server:

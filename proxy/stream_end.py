@@ -7,7 +7,8 @@ from __future__ import annotations
 
 _DONE = b"\ndata: [DONE]"
 """Of chat completions and completions; it says all there is to say."""
-_FINAL = (b"\nevent: response.completed", b"\nevent: response.incomplete", b"\nevent: response.failed")
+_RESPONSE = b"\nevent: response."
+_FINAL = (_RESPONSE + b"completed", _RESPONSE + b"incomplete", _RESPONSE + b"failed")
 """Of the Responses API; the whole answer, with its usage, is in the data that follows."""
 _LONGEST = max(map(len, (_DONE, *_FINAL)))
 _BLANK_LINES = (b"\n\n", b"\n\r\n")
@@ -28,7 +29,7 @@ class StreamEnd:
         if not self._in_final_event:
             if _DONE in window:
                 return True
-            begins = max(window.rfind(event) for event in _FINAL)
+            begins = max(window.rfind(event) for event in _FINAL) if _RESPONSE in window else -1
             if begins < 0:
                 self._window = window[-_LONGEST:]
                 return False

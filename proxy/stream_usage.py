@@ -22,6 +22,7 @@ MAX_HELD_BYTES = 1 << 20
 """An event that is longer is passed on unread."""
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"|[{}\[\]]', re.DOTALL)
+_EVENT_WITH_NULL = b',"usage":null}\n\n'
 _NULL_AT_END = re.compile(rb',"usage":null((?:,"obfuscation":"[^"\\]*")?\}\n\n)\Z')
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 
@@ -88,7 +89,10 @@ class UsageFilter:
             # What nearly every read has: nothing to hide, or one event that ends in the null, where depth is clear.
             if b'"usage"' not in chunk:
                 return chunk
-            if chunk.count(b"\n\n") == 1 and (null := _NULL_AT_END.search(chunk)) is not None:
+            one = chunk.count(b"\n\n") == 1
+            if one and chunk.endswith(_EVENT_WITH_NULL):
+                return chunk[: -len(_EVENT_WITH_NULL)] + b"}\n\n"
+            if one and (null := _NULL_AT_END.search(chunk)) is not None:
                 return chunk[: null.start()] + null[1]
         passed: list[bytes] = []
         start = 0

@@ -18,6 +18,7 @@ from proxy.dial import address_of, dial
 from proxy.headers import Replacement
 from proxy.inquiry import Question
 from proxy.paths import ApiPath
+from proxy.turn import Turn
 
 DEPLOYED = frozenset(("/chat/completions", "/completions", "/embeddings", "/audio/speech", "/images/generations"))
 """Azure serves these below the path of a deployment."""
@@ -29,7 +30,7 @@ MAX_REMEMBERED_MODELS = 1000
 class UpstreamPool:
     """Lends connections to one upstream, last used first; a background look ends exchanges that stay silent."""
 
-    def __init__(self, name: str, config: Upstream, timeouts: Timeouts, *, direct: bool = False) -> None:
+    def __init__(self, name: str, config: Upstream, timeouts: Timeouts, turn: Turn, *, direct: bool = False) -> None:
         """``direct``: not through the HTTP proxy that the environment names."""
         url = urlsplit(config.root)
         self.name = name
@@ -42,6 +43,7 @@ class UpstreamPool:
         """For an answer that we have to read."""
         self._base_path = url.path.encode()
         self._keepalive_s = config.keepalive_s
+        self._turn = turn
         address = address_of(name, config.root, config.verify_tls)
         self._address = replace(address, proxy=None) if direct else address
         self._idle: list[Connection] = []
@@ -116,7 +118,7 @@ class UpstreamPool:
 
     async def _dialled(self) -> Connection:
         try:
-            return await dial(self._address, self.timeouts.connect_s)
+            return await dial(self._address, self.timeouts.connect_s, self._turn)
         except BaseException as error:
             if isinstance(error, ConnectFailed):
                 self._unreachable_until = asyncio.get_running_loop().time() + UNREACHABLE_S

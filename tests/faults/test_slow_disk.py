@@ -65,6 +65,7 @@ def exchange(journal: Journal) -> bytes:
     log = journal.begin(wal.Request(id=exchange_id, time_us=1), (BODY,))
     if log is not None:
         journal.end(log, wal.End(id=exchange_id, status=200), (b"ok",))
+        journal.turn.end()
     return exchange_id
 
 

@@ -9,8 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from proxy.connection import Connection
+from proxy.turn import Turn
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def a_turn() -> Turn:
+    """Nothing is logged at its end."""
+    return Turn(lambda: None)
 
 
 class MemoryTransport(asyncio.Transport):
@@ -103,7 +109,7 @@ def answering(*answers: bytes, then_close: bool = False) -> Handler:
 async def connected(port: int) -> AsyncIterator[Connection]:
     """A connection to the peer on that port, closed when the block ends."""
     loop = asyncio.get_running_loop()
-    connection = Connection("main", loop)
+    connection = Connection("main", loop, a_turn())
     await loop.create_connection(lambda: connection, "127.0.0.1", port)
     try:
         yield connection

@@ -152,7 +152,7 @@ class _Serving:
         runtime = Runtime(config, journal=journal, callers=Callers(b"secret"), metrics=metrics)
         runtime.routing = AllToTheStudent(config, self._replica_urls)
         runtime.replica_pools = {
-            url: UpstreamPool(url, Upstream(base_url=f"{url}/v1"), Timeouts(connect_s=1.0, idle_s=1.0))
+            url: UpstreamPool(url, Upstream(base_url=f"{url}/v1"), Timeouts(connect_s=1.0, idle_s=1.0), journal.turn)
             for url in self._replica_urls
         }
         runtime.breakers = breakers

@@ -16,6 +16,7 @@ import pytest
 from proxy.client import Client, ClientLeft
 from proxy.request_head import RequestHead
 from proxy.server import MAX_HEAD_BYTES, FrontProtocol, build_server
+from tests.proxy.fake_transport import a_turn
 
 Answer = Callable[[Client], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -29,6 +30,7 @@ class Desk:
     """A door behind which there is one ``answer``."""
 
     def __init__(self, answer: Answer) -> None:
+        self.turn = a_turn()
         self._answer = answer
 
     def answer_at_once(self, client: Client) -> None:

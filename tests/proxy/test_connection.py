@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nightschool.errors import AnswerBroken, UpstreamError, UpstreamTimeout
 from proxy.connection import MAX_HEAD_BYTES, READ_AHEAD_BYTES, Connection, Headers
-from tests.proxy.fake_transport import MemoryTransport, answering, ask, connected, peer, rest
+from tests.proxy.fake_transport import MemoryTransport, a_turn, answering, ask, connected, peer, rest
 
 ONE_READ_BYTES = 256 * 1024
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -66,7 +66,7 @@ def test_the_pieces_in_which_an_answer_arrives_do_not_matter(name: str, cuts: li
     raw, status, body = ANSWERS[name]
 
     async def received(cuts: list[int]) -> tuple[int, Headers, bytes]:
-        connection = Connection("main", asyncio.get_running_loop())
+        connection = Connection("main", asyncio.get_running_loop(), a_turn())
         MemoryTransport(connection)
         ask(connection)
         ends = sorted({cut for cut in cuts if cut < len(raw)} | {len(raw)})

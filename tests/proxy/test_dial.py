@@ -17,7 +17,7 @@ import pytest
 
 from nightschool.errors import ConnectFailed, ConnectTimedOut
 from proxy.dial import Address, address_of, dial
-from tests.proxy.fake_transport import Peer, answering, ask, peer, rest
+from tests.proxy.fake_transport import Peer, a_turn, answering, ask, peer, rest
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
@@ -32,7 +32,7 @@ def _no_proxy_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def answer_from(address: Address, connect_s: float = 5.0) -> bytes:
     """The body that is found at the other end."""
-    connection = await dial(address, connect_s)
+    connection = await dial(address, connect_s, a_turn())
     try:
         ask(connection)
         await connection.head()
@@ -44,7 +44,7 @@ async def answer_from(address: Address, connect_s: float = 5.0) -> bytes:
 
 async def failure(address: Address, connect_s: float = 5.0) -> ConnectFailed:
     with pytest.raises(ConnectFailed) as caught:
-        await dial(address, connect_s)
+        await dial(address, connect_s, a_turn())
     await asyncio.sleep(0.01)
     return caught.value
 

@@ -50,6 +50,7 @@ def begin(journal: Journal, number: int, body: bytes = b"{}") -> Log:
 
 def end(journal: Journal, log: Log, number: int, body: bytes = b"done") -> None:
     journal.end(log, wal.End(id=an_id(number), status=200), (body,))
+    journal.turn.end()
 
 
 def exchange(journal: Journal, number: int, body: bytes = b"done") -> None:
@@ -99,11 +100,45 @@ async def test_an_exchange_is_read_back_as_it_was_written(tmp_path: Path) -> Non
     assert journal.state.lost == 0
 
 
-async def test_an_end_is_in_the_file_when_end_returns(tmp_path: Path) -> None:
+class Watcher(asyncio.Transport):
+    """Notes what is in the log when it is written to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.seen: list[list[bytes]] = []
+        self._folder = folder
+
+    def write(self, data: Any) -> None:
+        self.seen.append(ended(self._folder))
+
+    def is_closing(self) -> bool:
+        return False
+
+
+async def test_an_end_is_in_the_file_before_anything_that_goes_to_a_client_in_the_same_turn(tmp_path: Path) -> None:
     async with started(tmp_path) as journal:
+        client = Watcher(tmp_path)
         for number in range(3):
-            exchange(journal, number)
-            assert ended(tmp_path)[-1] == an_id(number)
+            log = begin(journal, number)
+            journal.turn.write(client, b"all but the last")
+            journal.end(log, wal.End(id=an_id(number), status=200), (b"done",))
+            journal.turn.write(client, b"the last")
+        await asyncio.sleep(0)
+
+        assert client.seen == [[an_id(0), an_id(1), an_id(2)]] * 6
+
+
+async def test_the_ends_of_one_turn_are_one_write_and_a_turn_has_an_end_without_clients(tmp_path: Path) -> None:
+    disk = Disk()
+    async with started(tmp_path, disk) as journal:
+        logs = [begin(journal, number) for number in range(3)]
+        before = disk.writes
+        for number, log in enumerate(logs):
+            journal.end(log, wal.End(id=an_id(number), status=200), (b"done",))
+        await asyncio.sleep(0)
+
+        assert ended(tmp_path) == [an_id(0), an_id(1), an_id(2)]
+        assert disk.writes == before + 2  # of the header, and of all frames
 
 
 async def test_a_request_without_an_answer_is_in_the_file_within_a_tick(tmp_path: Path) -> None:

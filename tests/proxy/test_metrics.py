@@ -106,6 +106,25 @@ def test_publishing_leaves_one_whole_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [f"{os.getpid()}.metrics"]
 
 
+def test_a_folder_that_refuses_the_snapshot_is_told_of_once_until_it_takes_one_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "metrics"
+    metrics = Metrics(folder)
+
+    for _ in range(3):
+        metrics.publish(IDLE)
+    assert [record.message.split()[0] for record in caplog.records] == ["metrics_not_published"]
+
+    folder.mkdir()
+    metrics.publish(IDLE)
+    assert len(list(folder.iterdir())) == 1
+    (folder / f"{os.getpid()}.metrics").unlink()
+    folder.rmdir()
+    metrics.publish(IDLE)
+    assert len(caplog.records) == 2
+
+
 @pytest.mark.parametrize(
     ("seconds", "bucket"),
     [(0.0, 0), (0.0001, 0), (0.00011, 1), (1.0, len(OVERHEAD_SECONDS) - 1), (1.1, len(OVERHEAD_SECONDS))],

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 from nightschool.config import Config
 from nightschool.store import wal
@@ -56,6 +57,7 @@ class Stage:
     front: Front
     upstream: Peer
     folder: Path
+    server: uvicorn.Server
 
     async def connected(self, *, receive_buffer_bytes: int | None = None) -> Streams:
         client = socket.socket()
@@ -102,7 +104,7 @@ async def stage(folder: Path, script: Script, disk: Disk | None = None, fsync: A
         running = asyncio.ensure_future(server.serve(sockets=[listener]))
         await until(lambda: server.started)
         try:
-            yield Stage(listener.getsockname()[1], front, upstream, folder)
+            yield Stage(listener.getsockname()[1], front, upstream, folder, server)
         finally:
             disk.sync_gate.set()
             server.should_exit = True

@@ -79,6 +79,7 @@ async def test_a_short_answer_is_one_end_with_its_bytes_as_they_came(journal: Jo
     recording.feed(b"data: 1\n")
     recording.feed(b"\ndata: \xff\n\n")
     recording.end(answer())
+    journal.turn.end()
 
     assert [(frame.kind, frame.body) for frame in frames(tmp_path)] == [
         (wal.REQUEST, b'{ "model": "m" }\n'),
@@ -94,6 +95,7 @@ async def test_a_long_answer_goes_to_the_log_in_parts_while_it_passes(journal: J
         recording.feed(chunk)
     on_the_way = frames(tmp_path)
     recording.end(answer())
+    journal.turn.end()
 
     _, *parts, end = frames(tmp_path)
     assert {frame.kind for frame in on_the_way[1:]} == {wal.PART}
@@ -117,6 +119,7 @@ async def test_an_answer_of_which_the_disk_refused_a_part_says_that_it_is_torn(t
     recording.feed(b"lost" * SPILL_BYTES)
     recording.feed(b"kept")
     recording.end(answer())
+    journal.turn.end()
     await journal.close()
 
     end, body = end_in(tmp_path)
@@ -140,6 +143,7 @@ async def test_a_secret_is_in_neither_request_nor_answer_nor_tags(journal: Journ
     recording.feed(body[:40])
     recording.feed(body[40:])
     recording.end(answer())
+    journal.turn.end()
 
     meta, sent = request_in(tmp_path)
     assert (json.loads(sent), meta.tags) == ({"user": "my [key]"}, {"key": "[key]"})
@@ -157,6 +161,7 @@ async def test_a_secret_that_a_stream_spreads_over_its_deltas_is_found(
     for start in range(0, len(stream), cut):
         recording.feed(stream[start : start + cut])
     recording.end(answer("text/event-stream"))
+    journal.turn.end()
 
     end, body = end_in(tmp_path)
     assert (end.form, end.complete) == ("assembled", True)
@@ -168,6 +173,7 @@ async def test_a_stream_that_was_cut_is_redacted_and_not_complete(journal: Journ
     recording.begin(request(), b"{}")
     recording.feed(STREAM[: STREAM.index(b"finish_reason")])
     recording.end(answer("text/event-stream", complete=False, error_type="upstream_broken"))
+    journal.turn.end()
 
     end, body = end_in(tmp_path)
     assert (end.complete, end.error_type) == (False, "upstream_broken")
@@ -180,6 +186,7 @@ async def test_compressed_bodies_are_opened_before_they_are_redacted(journal: Jo
     recording.begin(request(content_encoding="gzip"), gzip.compress(b'{"a": "sk-1"}'))
     recording.feed(gzip.compress(b'{"b": "sk-2"}'))
     recording.end(answer(content_encoding="gzip"))
+    journal.turn.end()
 
     (meta, sent), (end, got) = request_in(tmp_path), end_in(tmp_path)
     assert (json.loads(sent), json.loads(got)) == ({"a": "[key]"}, {"b": "[key]"})
@@ -191,6 +198,7 @@ async def test_what_cannot_be_opened_is_not_recorded_and_says_why(journal: Journ
     recording.begin(request(content_encoding="rot13"), b"fx-1")
     recording.feed(b"not gzip")
     recording.end(answer(content_encoding="gzip"))
+    journal.turn.end()
 
     (meta, sent), (end, got) = request_in(tmp_path), end_in(tmp_path)
     assert (sent, got) == (b"", b"")
@@ -204,6 +212,7 @@ async def test_a_body_nested_beyond_reason_breaks_nothing(journal: Journal, tmp_
         recording.begin(request(), deep)
         recording.feed(deep)
         recording.end(answer())
+        journal.turn.end()
 
     assert all(b"sk-1" not in frame.body for frame in frames(tmp_path))
     assert len(frames(tmp_path)) == 4
@@ -220,6 +229,7 @@ async def test_metadata_only_keeps_the_columns_and_no_text(journal: Journal, tmp
     usage = {"prompt_tokens": 3, "completion_tokens": 2}
     recording.feed(json.dumps({"id": "c", "model": "m-1", "choices": [said], "usage": usage}).encode())
     recording.end(answer())
+    journal.turn.end()
 
     (meta, sent), (_, got) = request_in(tmp_path), end_in(tmp_path)
     assert json.loads(sent) == {"model": "m", "stream": False}
@@ -236,12 +246,14 @@ async def test_metadata_only_keeps_no_text_of_a_stream_or_an_error(journal: Jour
     streamed.begin(request(), b'{"model": "m", "stream": true}')
     streamed.feed(STREAM + DONE)
     streamed.end(answer("text/event-stream"))
+    journal.turn.end()
     assert json.loads(end_in(tmp_path)[1])["choices"][0]["finish_reason"] == "stop"
 
     failed = recording_of(journal, bodies="metadata")
     failed.begin(request(), b"not json: in confidence")
     failed.feed(json.dumps({"error": {"message": "in confidence", "type": "t", "code": "c"}}).encode())
     failed.end(answer())
+    journal.turn.end()
     assert json.loads(end_in(tmp_path)[1])["error"] == {"type": "t", "code": "c"}
 
     assert not any(word in path.read_bytes() for path in tmp_path.glob("*.wal") for word in (b"key is", b"confidence"))
@@ -258,6 +270,7 @@ async def test_who_is_not_to_be_recorded_leaves_not_even_a_file(
     recording.begin(request(), b"{}")
     recording.feed(b"x" * (2 * SPILL_BYTES))
     recording.end(answer())
+    journal.turn.end()
 
     assert isinstance(recording, NoRecording)
     assert list(tmp_path.iterdir()) == []
@@ -269,9 +282,11 @@ async def test_an_end_is_written_once_and_only_behind_a_begin(
 ) -> None:
     never_begun = recording_of(journal, **config)
     never_begun.end(answer())
+    journal.turn.end()
     recording = recording_of(journal, **config)
     recording.begin(request(), b"{}")
     recording.end(answer())
     recording.end(answer())
+    journal.turn.end()
 
     assert [frame.kind for frame in frames(tmp_path)] == [wal.REQUEST, wal.END]

@@ -23,9 +23,9 @@ def test_headers_are_found_by_name_and_of_a_repeated_one_the_last() -> None:
 
 @pytest.mark.parametrize(
     ("headers", "content_type"),
-    [([(b"content-type", b"Application/JSON; charset=UTF-8")], b"application/json; charset=utf-8"), ([], b"")],
+    [([(b"content-type", b"Application/JSON; charset=UTF-8")], "application/json; charset=utf-8"), ([], "")],
 )
-def test_the_content_type_is_read_in_any_case(headers: Headers, content_type: bytes) -> None:
+def test_the_content_type_is_read_in_any_case(headers: Headers, content_type: str) -> None:
     assert RequestHead(headers).content_type == content_type
 
 

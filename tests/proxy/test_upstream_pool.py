@@ -16,14 +16,14 @@ from proxy.headers import forwarded_lines
 from proxy.inquiry import USAGE, Question
 from proxy.paths import api_path
 from proxy.upstream import MAX_REMEMBERED_MODELS, UpstreamPool
-from tests.proxy.fake_transport import answering, ask, peer, rest
+from tests.proxy.fake_transport import a_turn, answering, ask, peer, rest
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
 def pool_of(base_url: str, *, timeouts: Timeouts | None = None, **settings: Any) -> UpstreamPool:
     given = {"base_url": base_url, **settings}
-    return UpstreamPool("main", Upstream.model_validate(given), timeouts or Timeouts(connect_s=0.5))
+    return UpstreamPool("main", Upstream.model_validate(given), timeouts or Timeouts(connect_s=0.5), a_turn())
 
 
 @asynccontextmanager

@@ -17,6 +17,8 @@ class Disk:
     def __init__(self) -> None:
         self.write_s = 0.0
         self.full = False
+        self.writes = 0
+        """So far."""
         self.write_gate = threading.Event()
         self.sync_gate = threading.Event()
         self.write_gate.set()
@@ -36,6 +38,7 @@ class WeatheredLog(DiskLog):
 
     def write(self, buffers: Sequence[bytes]) -> None:
         self._disk.write_gate.wait()
+        self._disk.writes += 1
         if self._disk.write_s:
             time.sleep(self._disk.write_s)
         if self._disk.full:

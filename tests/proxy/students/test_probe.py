@@ -12,6 +12,7 @@ from proxy.students.breaker import Breakers
 from proxy.students.probe import health_target, probe
 from proxy.upstream import UpstreamPool
 from tests.json_server import JsonHandler, serving
+from tests.proxy.fake_transport import a_turn
 
 
 class Sick(JsonHandler):
@@ -33,7 +34,7 @@ def sick() -> Iterator[tuple[type[Sick], str]]:
 
 
 def pool_of(url: str) -> UpstreamPool:
-    return UpstreamPool(url, Upstream(base_url=f"{url}/v1"), Timeouts(connect_s=1.0), direct=True)
+    return UpstreamPool(url, Upstream(base_url=f"{url}/v1"), Timeouts(connect_s=1.0), a_turn(), direct=True)
 
 
 async def test_only_one_that_says_that_it_is_well_is_tried_again(sick: tuple[type[Sick], str]) -> None:
