@@ -94,8 +94,8 @@ def of_processes(watched: Mapping[int, Watched]) -> list[Check]:
         checks.append(
             Check(
                 what=f"{each.role} {pid}: MiB at 25, 50, 75, 100 %",
-                value=f"{sizes} ({found.growth / 2**20:+.1f} in the second half)",
-                limit=f"<= +{found.noise / 2**20:.1f}",
+                value=f"{sizes}, most {found.most / 2**20:.0f}; floor {found.growth / 2**20:+.1f} in the second half",
+                limit=f"<= +{found.allowed / 2**20:.1f}",
                 met=found.flat,
             )
         )

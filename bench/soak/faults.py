@@ -24,7 +24,7 @@ _REPLACED_WITHIN_S = 60.0
 
 
 class Faults:
-    """Does what is due, one after the other."""
+    """Does what is due."""
 
     def __init__(
         self, proxy: Proxy, teacher: UpstreamProcess, student: UpstreamProcess, promotions: Promotions, imports: Imports
@@ -47,7 +47,13 @@ class Faults:
         }
 
     async def run(self, due: list[Due]) -> None:
-        """In a thread each: they wait for processes and disks."""
+        """In threads: they wait for processes and disks, and what is done to a disk holds up nothing else."""
+        async with asyncio.TaskGroup() as group:
+            for stored in (False, True):
+                lane = [each for each in due if (each.fault == "import and merge") is stored]
+                group.create_task(self._one_by_one(lane))
+
+    async def _one_by_one(self, due: list[Due]) -> None:
         begun = time.monotonic()
         for at_s, fault in due:
             await asyncio.sleep(max(0.0, begun + at_s - time.monotonic()))

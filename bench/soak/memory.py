@@ -1,15 +1,20 @@
-"""Is memory flat? A line through the second half of what was seen, beside what goes up and down anyway."""
+"""Is memory flat? A line through the floors of the second half: what a process holds when it is done with a piece of
+work, however much it took for that."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 ALLOWED_BYTES = 4 << 20
 """Growth that is none: a new size of some table, a page here and there."""
+ALLOWED_PART = 0.1
+"""The same for a process whose floor is high, such as the recorder's with its columns."""
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
-_FEWEST = 8
+_WINDOWS = 8
+_FEWEST = 2 * _WINDOWS
 
 
 class Memory(NamedTuple):
@@ -17,14 +22,14 @@ class Memory(NamedTuple):
 
     at_quarters: tuple[int, ...]
     """Resident bytes at 25, 50, 75 and 100 % of its life."""
+    most: int
     growth: float
     """Bytes that the line rises over the second half."""
-    noise: float
-    """What it may rise: ``ALLOWED_BYTES``, or twice the middle half of the distances from the line."""
+    allowed: float
 
     @property
     def flat(self) -> bool:
-        return self.growth <= self.noise
+        return self.growth <= self.allowed
 
 
 def memory(at_s: Sequence[float], resident_bytes: Sequence[int]) -> Memory | None:
@@ -33,12 +38,12 @@ def memory(at_s: Sequence[float], resident_bytes: Sequence[int]) -> Memory | Non
         return None
     begin, span = at_s[0], at_s[-1] - at_s[0]
     at_quarters = tuple(_nearest(at_s, resident_bytes, begin + part * span) for part in QUARTERS)
-    half = [(at, size) for at, size in zip(at_s, resident_bytes, strict=True) if at >= begin + span / 2]
-    times, sizes = zip(*half, strict=True)
-    line = statistics.linear_regression(times, sizes)
-    distances = [size - line.slope * at - line.intercept for at, size in half]
-    low, _, high = statistics.quantiles(distances, n=4)
-    return Memory(at_quarters, line.slope * (times[-1] - times[0]), max(ALLOWED_BYTES, 2 * (high - low)))
+    half = resident_bytes[len(resident_bytes) // 2 :]
+    bounds = [len(half) * window // _WINDOWS for window in range(_WINDOWS + 1)]
+    floors = [min(half[first:last]) for first, last in pairwise(bounds)]
+    slope = statistics.linear_regression(range(_WINDOWS), floors).slope
+    allowed = max(ALLOWED_BYTES, ALLOWED_PART * min(floors))
+    return Memory(at_quarters, max(resident_bytes), slope * (_WINDOWS - 1), allowed)
 
 
 def _nearest(at_s: Sequence[float], sizes: Sequence[int], moment: float) -> int:

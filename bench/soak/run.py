@@ -24,7 +24,7 @@ from bench.soak.stored import held_in
 from bench.soak.students import Promotions
 from bench.soak.told import unexpected
 from bench.soak.upstream import UpstreamProcess
-from bench.soak.watch import Watch, descriptors_by_role, settled
+from bench.soak.watch import Watch, Watched, descriptors_by_role, settled
 
 RESTS_WITHIN_S = 30.0
 _WARM_S = 2.0
@@ -57,6 +57,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     excused: int
     """Requests that failed because the process that answered them was killed."""
     checks: list[Check]
+    watched: list[Watched]
 
     @property
     def met(self) -> bool:
@@ -171,4 +172,5 @@ class _Soak:
             excused=sum(bool(unexpected(each, ())) for each in told)
             - sum(bool(unexpected(each, faults.outages)) for each in told),
             checks=found,
+            watched=list(self._watch.processes.values()),
         )

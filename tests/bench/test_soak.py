@@ -141,7 +141,7 @@ def test_memory_that_grows_all_the_while_is_not_flat() -> None:
     at_s = [float(second) for second in range(400)]
     still = memory(at_s, [60 << 20] * 400)
     grows = memory(at_s, [(60 << 20) + second * (64 << 10) for second in range(400)])
-    saws = memory(at_s, [(60 << 20) + second % 40 * (1 << 20) for second in range(400)])
+    saws = memory(at_s, [(60 << 20) + second % 20 * (1 << 20) * (second // 100) for second in range(400)])
 
     assert still is not None
     assert grows is not None
