@@ -36,7 +36,7 @@ class RunningProxy:
     process: subprocess.Popen[str]
     folder: Path
     url: str = ""
-    _lines: list[str] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list, repr=False)
 
     @property
     def base_url(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -140,30 +140,37 @@ def test_a_request_means_the_same_on_a_connection_that_knows_one_like_it(
     proxy: RunningProxy, upstream: ScriptedUpstream, pair: tuple[bytes, bytes]
 ) -> None:
     first, second = pair
+    # A busy machine may take longer than a moment: what differs is looked at again, in peace.
+    assert any(same(proxy, upstream, first, second, wait_s) for wait_s in (WAIT_S, 1.0))
 
-    def seen(*requests: bytes) -> tuple[list[tuple[str, str, list[tuple[str, str]], str]], bool]:
-        """What arrives of the last of them, those before it having been answered; and whether all of it was HTTP."""
-        received = b""
-        with RawConnection(proxy.url) as connection, contextlib.suppress(OSError):
-            for each in requests[:-1]:
-                connection.send(each)
-                connection.answer()
-            upstream.seen.clear()
-            connection.socket.settimeout(WAIT_S)
-            connection.send(requests[-1])
-            while piece := connection.socket.recv(1 << 16):
-                received += piece
-                connection.socket.settimeout(WAIT_S / 4)
-        arrived = [(one.method, one.target, one.headers, one.body_sha256) for one in upstream.seen if one.body_complete]
-        return arrived, b"HTTP/1.1 400 " not in received
 
-    (known, known_good), (fresh, fresh_good) = seen(first, second), seen(second)
+def same(proxy: RunningProxy, upstream: ScriptedUpstream, first: bytes, second: bytes, wait_s: float) -> bool:
+    """Whether ``second`` does the same behind ``first`` as alone."""
+    known, known_good = arrived(proxy, upstream, (first, second), wait_s)
+    fresh, fresh_good = arrived(proxy, upstream, (second,), wait_s)
     both = min(len(known), len(fresh))
-
-    assert known_good == fresh_good
     # What comes behind a request and is no HTTP ends the connection, be the request under way by then or not.
-    assert known[:both] == fresh[:both]
-    assert len(known) == len(fresh) or not known_good
+    as_many = len(known) == len(fresh) or not known_good
+    return known_good == fresh_good and known[:both] == fresh[:both] and as_many
+
+
+def arrived(
+    proxy: RunningProxy, upstream: ScriptedUpstream, requests: Sequence[bytes], wait_s: float
+) -> tuple[list[tuple[str, str, list[tuple[str, str]], str]], bool]:
+    """What reaches the upstream of the last of them, those before it having been answered; and whether it was HTTP."""
+    received = b""
+    with RawConnection(proxy.url) as connection, contextlib.suppress(OSError):
+        for each in requests[:-1]:
+            connection.send(each)
+            connection.answer()
+        upstream.seen.clear()
+        connection.socket.settimeout(wait_s)
+        connection.send(requests[-1])
+        while piece := connection.socket.recv(1 << 16):
+            received += piece
+            connection.socket.settimeout(wait_s / 4)
+    complete = [seen for seen in upstream.seen if seen.body_complete]
+    return [(one.method, one.target, one.headers, one.body_sha256) for one in complete], b" 400 " not in received[:30]
 
 
 def test_after_all_of_it_requests_are_answered_and_recorded(proxy: RunningProxy) -> None:
