@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.proxy import process
@@ -37,6 +37,7 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         pipes: bool = False,
+        cwd: Path | None = None,
     ) -> None:
         self.log = log
         self._output = log.open("wb")
@@ -48,6 +49,7 @@ class Child:
                 stdout=subprocess.PIPE if pipes else self._output,
                 stderr=self._output,
                 env={**os.environ, **(env or {})},
+                cwd=cwd,
                 start_new_session=True,
             )
 
@@ -83,6 +85,15 @@ class Child:
                 return found
             time.sleep(0.05)
         raise BenchFailure(f"{self.log.stem} did not print {pattern!r} within {within_s:.0f} s:\n{self.tail()}")
+
+    def kill(self) -> None:
+        """SIGKILL for it and for all it has started, without a warning: what a machine that dies would do."""
+        left = self.descendants()
+        self.popen.kill()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.popen.wait()
 
     def end(self, *, within_s: float = 15) -> None:
         """SIGTERM, then SIGKILL for it and for what it left behind."""

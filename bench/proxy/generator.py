@@ -46,9 +46,9 @@ class Upstream:
 class Generator:
     """Sends load; one set of jobs at a time."""
 
-    def __init__(self, stack: ExitStack, *, cores: set[int], folder: Path) -> None:
+    def __init__(self, stack: ExitStack, *, cores: set[int], folder: Path, name: str = "load") -> None:
         command = [sys.executable, "-m", "bench.proxy.load"]
-        self._child = stack.enter_context(Child(command, cores=cores, log=folder / "load.log", pipes=True))
+        self._child = stack.enter_context(Child(command, cores=cores, log=folder / f"{name}.log", pipes=True))
         self._ports: list[int] = []
         self.answered: Counter[int] = Counter()
         """Exchanges by the port that answered them, all of them checked."""

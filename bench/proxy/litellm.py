@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.proxy import peer, probe, traffic
+from bench.proxy import environment, peer, probe, traffic
 from bench.proxy.child import Child
-from bench.proxy.failure import PeerMissing
 from bench.proxy.peer import Peer
 from bench.proxy.port import free_port, wait_until_open
 
 VERSION = "1.106.2"
 _REQUIREMENT = f"litellm[proxy]=={VERSION}"
+_DATE = r'"created":\d+'
 _QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it asks the network for prices at start
     "LITELLM_LOG": "ERROR",
@@ -37,9 +35,15 @@ def start(stack: ExitStack, *, upstream_port: int, cores: set[int], folder: Path
     command = [program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     child = stack.enter_context(Child(command, cores=cores, log=folder / "litellm.log", env=_QUIET))
     wait_until_open(port, child, within_s=180)
-    bodies = probe.learn_bodies(port, dated=True)
-    workers = (child.pid, *child.descendants())
-    return Peer(name=peer.LITELLM, version=VERSION, port=port, bodies=bodies, workers=workers, dated=True)
+    return Peer(
+        name=peer.LITELLM,
+        version=VERSION,
+        port=port,
+        bodies=probe.learn_bodies(port, varies=_DATE),
+        workers=(child.pid, *child.descendants()),
+        varies=_DATE,
+        child=child,
+    )
 
 
 def _config(upstream_port: int) -> dict[str, object]:
@@ -60,18 +64,4 @@ def _python(root: Path) -> Path:
     missing."""
     if given := os.environ.get("BENCH_LITELLM_PYTHON"):
         return Path(given)
-    folder = root / ".venv-litellm"
-    python = folder / "bin" / "python"
-    finished = folder / "installed"
-    if not finished.exists() or finished.read_text() != _REQUIREMENT:
-        print(f"installing {_REQUIREMENT} into {folder.name} (once, some minutes) …", file=sys.stderr, flush=True)
-        _run(sys.executable, "-m", "venv", "--clear", str(folder))
-        _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", _REQUIREMENT)
-        finished.write_text(_REQUIREMENT)
-    return python
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PeerMissing(f"LiteLLM could not be installed: {' '.join(done.stderr.split())[-300:]}")
+    return environment.python_with([_REQUIREMENT], folder=root / ".venv-litellm")

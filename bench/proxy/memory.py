@@ -18,6 +18,9 @@ STEP = 10_000
 OPEN_STREAMS = 1_000
 STREAMED = STEP // 10
 _OPEN_WITHIN_S = 30.0
+_STANDING_GAP_MS = 10_000.0  # so slow that no peer is kept from opening the next stream
+_STANDING_RAMP_S = 10.0
+_STANDING_PATIENCE_S = 15.0
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,17 @@ class OpenStreams(msgspec.Struct, frozen=True, kw_only=True):
     worker_bytes: int
     beside_bytes: dict[str, int]
     exchanges: int
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer while as many streams as it takes are open at once."""
+
+    peer: str
+    streams: int
+    """``OPEN_STREAMS`` were wanted."""
+    workers_bytes: int
+    all_bytes: int
+    """Its other processes included."""
 
 
 class Sizes(NamedTuple):
@@ -86,6 +100,33 @@ def with_open_streams(generator: Generator, upstream: Upstream, peer: Peer, *, g
         beside_bytes={role: max(size.beside[role] for size in seen) for role in peer.beside},
         exchanges=sum(outcome.exchanges for outcome in outcomes),
     )
+
+
+def standing(generator: Generator, upstream: Upstream, peer: Peer) -> Standing:
+    """Open streams that hardly ever say anything, and weigh the peer when no more of them begin.
+
+    They are left open: whoever calls ends the peer and the generator, which has waited for nothing then.
+    """
+    upstream.pace(_STANDING_GAP_MS)
+    try:
+        job = peer.job(stream=True, connections=OPEN_STREAMS, exchanges=OPEN_STREAMS, ramp_s=_STANDING_RAMP_S)
+        generator.begin(job)
+        streams = _until_no_more_begin(upstream)
+        workers = sum(process.resident_bytes(pid) for pid in peer.workers)
+        beside = sum(process.resident_bytes(pid) for pid in peer.beside.values())
+    finally:
+        upstream.pace(EVENT_GAP_MS)
+    return Standing(peer=peer.name, streams=streams, workers_bytes=workers, all_bytes=workers + beside)
+
+
+def _until_no_more_begin(upstream: Upstream) -> int:
+    most, grew = 0, time.monotonic()
+    while most < OPEN_STREAMS and time.monotonic() - grew < _STANDING_PATIENCE_S:
+        if (now := upstream.open_streams()) > most:
+            most, grew = now, time.monotonic()
+        time.sleep(0.2)
+    time.sleep(1.0)  # the answers' heads are on their way through the peer
+    return most
 
 
 def _while_all_are_open(upstream: Upstream, peer: Peer) -> Iterator[Sizes]:

@@ -67,6 +67,7 @@ def start(stack: ExitStack, *, upstream_port: int, cores: set[int], folder: Path
         port=port,
         bodies=probe.learn_bodies(port),
         workers=_workers(child),
+        child=child,
     )
 
 

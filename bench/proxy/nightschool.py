@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
@@ -17,7 +18,7 @@ from bench.proxy import peer, probe, process, traffic
 from bench.proxy.child import Child
 from bench.proxy.cores import Cores
 from bench.proxy.failure import BenchFailure
-from bench.proxy.peer import Peer
+from bench.proxy.peer import Peer, Records
 
 _SETTLES_WITHIN_S = 120.0
 _ASLEEP_S = 1.2  # longer than the recorder's own period
@@ -25,7 +26,15 @@ _SEGMENT_S = 2.0
 """Five times shorter than the default: the recorder is done soon after the last answer, and has more to do."""
 
 
-def start(stack: ExitStack, *, upstream_port: int, cores: Cores, folder: Path, workers: int = 1) -> Peer:
+def start(
+    stack: ExitStack,
+    *,
+    upstream_port: int,
+    cores: Cores,
+    folder: Path,
+    workers: int = 1,
+    env: Mapping[str, str] | None = None,
+) -> Peer:
     """The proxy in front of the upstream, ended by ``stack``: its workers on their cores, supervisor and recorder
     with the load."""
     folder.mkdir(parents=True)
@@ -33,7 +42,7 @@ def start(stack: ExitStack, *, upstream_port: int, cores: Cores, folder: Path, w
     config.write_text(json.dumps(_config(upstream_port, workers), indent=1))  # JSON is YAML
     program = str(Path(sys.executable).with_name("nightschool"))
     child = stack.enter_context(
-        Child([program, "proxy", "--config", str(config)], cores=cores.load, log=folder / "nightschool.log")
+        Child([program, "proxy", "--config", str(config)], cores=cores.load, log=folder / "nightschool.log", env=env)
     )
     port = int(child.wait_for(r"listening on http://127\.0\.0\.1:(\d+)", within_s=60)[1])
     running = {pid: process.command_line(pid) for pid in child.descendants()}
@@ -52,16 +61,20 @@ def start(stack: ExitStack, *, upstream_port: int, cores: Cores, folder: Path, w
         beside={"recorder": recording[0], "supervisor": child.pid},
         rest=partial(_rest, recording[0]),
         settle=partial(_settle, folder / "data"),
+        child=child,
+        records=Records("x-nightschool-id", partial(_stored, folder)),
     )
 
 
 def recorded(folder: Path) -> int:
     """Exchanges in the store that are whole: request, answer and status."""
+    return _stored(folder).total()
+
+
+def _stored(folder: Path) -> Counter[str]:
     with nightschool.open_store(folder / "data") as store:
-        [(count,)] = store.sql(
-            "select count(*) from exchanges where complete and status = 200 and response is not null"
-        ).fetchall()
-    return int(count)
+        found = store.sql("select id from exchanges where complete and status = 200 and response is not null")
+        return Counter(identity for (identity,) in found.fetchall())
 
 
 def _config(upstream_port: int, workers: int) -> dict[str, object]:

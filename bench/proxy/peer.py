@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bench.proxy import process, traffic
+from bench.proxy.child import Child
 from bench.proxy.load import Job
 from bench.proxy.probe import Bodies
 
 DIRECT, NGINX, NIGHTSCHOOL, LITELLM = "direct", "nginx", "nightschool", "LiteLLM"
+PORTKEY, TENSORZERO, DISTILLERY, AFTERNOON = "Portkey", "TensorZero", "llm-distillery", "FastAPI + httpx"
+
+
+class Records(NamedTuple):
+    """What a peer keeps of the exchanges it has answered."""
+
+    header: str
+    """Of an answer: the id of its record."""
+    stored: Callable[[], Counter[str]]
+    """The ids of records that are whole, by how often each is there; asked when nothing of the peer runs."""
 
 
 def _at_once() -> None:
@@ -29,8 +42,13 @@ class Peer:
     """Processes that forward; the sum of their CPU time is the peer's figure."""
     beside: Mapping[str, int] = field(default_factory=dict)
     """Other processes of the peer by what they do; their CPU time is told apart."""
-    dated: bool = False
-    """It puts the time into its answers; all else must be the same in each."""
+    varies: str = ""
+    """What of its answers differs each time, as a regular expression; all else must be the same in each."""
+    manner: traffic.Manner = traffic.AS_UPSTREAM
+    child: Child | None = None
+    """The process that was started; None for the upstream itself."""
+    records: Records | None = None
+    """None: it keeps nothing, or nothing without a database server."""
     rest: Callable[[], None] = _at_once
     """Waits until nothing of the peer runs any more for now."""
     settle: Callable[[], None] = _at_once
@@ -43,10 +61,10 @@ class Peer:
         limits = {"exchanges": exchanges} if exchanges is not None else {}
         return Job(
             port=self.port,
-            requests=traffic.requests(self.port, stream=stream),
+            requests=traffic.requests(self.port, stream=stream, manner=self.manner),
             answer=self.bodies.stream if stream else self.bodies.plain,
             stream=stream,
-            dated=self.dated,
+            varies=self.varies,
             connections=connections,
             seconds=seconds,
             ramp_s=ramp_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bench.proxy.child import Child
@@ -27,12 +28,20 @@ def free_port() -> int:
         return port
 
 
-def ask(port: int, method: str, path: str, body: bytes | None = None, *, timeout_s: float = 60) -> Reply:
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    timeout_s: float = 60,
+) -> Reply:
     """One request on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
-        headers = {"authorization": f"Bearer {API_KEY}", "content-type": "application/json"}
-        connection.request(method, path, body, headers)
+        usual = {"authorization": f"Bearer {API_KEY}", "content-type": "application/json"}
+        connection.request(method, path, body, {**usual, **(headers or {})})
         response = connection.getresponse()
         return Reply(response.status, response.read())
     finally:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from bench.proxy import traffic
 from bench.proxy.failure import BenchFailure
-from bench.proxy.load import undated
+from bench.proxy.load import without
 from bench.proxy.port import ask
+from bench.proxy.traffic import AS_UPSTREAM, Manner
 
 TIMES = 3
 """Requests of each kind that one check sends."""
@@ -21,23 +22,25 @@ class Bodies(NamedTuple):
     stream: bytes
 
 
-def learn_bodies(port: int, *, dated: bool = False) -> Bodies:
+def learn_bodies(port: int, manner: Manner = AS_UPSTREAM, *, varies: str = "") -> Bodies:
     """Ask a few times; fails unless all answers are alike and mean what the upstream means.
 
-    ``dated``: the proxy puts the time into its answers, which is left out of the bodies.
+    ``varies``: what of the bodies may differ from answer to answer, and is left out of them.
     """
-    return Bodies(_steady(port, stream=False, dated=dated), _steady(port, stream=True, dated=dated))
+    plain, stream = (_steady(port, manner, stream=stream, varies=varies) for stream in (False, True))
+    return Bodies(plain, stream)
 
 
-def _steady(port: int, *, stream: bool, dated: bool) -> bytes:
-    bodies = {undated(body) if dated else body for body in (_checked(port, stream=stream) for _ in range(TIMES))}
+def _steady(port: int, manner: Manner, *, stream: bool, varies: str) -> bytes:
+    bodies = {without(varies, _checked(port, manner, stream=stream)) for _ in range(TIMES)}
     if len(bodies) > 1:
         raise BenchFailure(f"port {port} answers the same request differently: {[body[:300] for body in bodies]}")
     return bodies.pop()
 
 
-def _checked(port: int, *, stream: bool) -> bytes:
-    reply = ask(port, "POST", traffic.PATH, traffic.request_body(stream=stream))
+def _checked(port: int, manner: Manner, *, stream: bool) -> bytes:
+    body = traffic.request_body(stream=stream, model=manner.model)
+    reply = ask(port, "POST", manner.path, body, headers=manner.headers)
     if reply.status != 200:
         raise BenchFailure(f"port {port} answers {reply.status}: {reply.body[:500]!r}")
     said = streamed_text(reply.body) if stream else json.loads(reply.body)["choices"][0]["message"]["content"]

@@ -9,8 +9,9 @@ from typing import Self
 
 import msgspec
 
+from bench.proxy.losses import Loss
 from bench.proxy.machine import Machine
-from bench.proxy.memory import Growth, OpenStreams
+from bench.proxy.memory import Growth, OpenStreams, Standing
 from bench.proxy.rounds import Load, Window
 from bench.proxy.scaling import Scaling
 
@@ -43,10 +44,17 @@ class Results(msgspec.Struct, kw_only=True):
     growth: Growth | None = None
     open_streams: OpenStreams | None = None
     scaling: Scaling | None = None
+    standing: list[Standing] = []
+    losses: list[Loss] = []
     answered: int = 0
     """Exchanges that nightschool answered, all checked."""
     recorded: int = 0
     """Those of them that its store holds whole."""
+
+    def drop(self, peer: str, why: str) -> None:
+        """A peer that could not go on: it is named, and its figures, which would be of other rounds, are left out."""
+        self.missing[peer] = why
+        self.windows = [window for window in self.windows if window.peer != peer]
 
     def values(self, peer: str, load: Load, of: Callable[[Window], float]) -> Values:
         """A number of every round, in their order; empty when the peer was not measured."""

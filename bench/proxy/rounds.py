@@ -14,6 +14,7 @@ import msgspec
 
 from bench.proxy import peer as peers
 from bench.proxy import traffic
+from bench.proxy.failure import BenchFailure
 from bench.proxy.generator import Generator
 from bench.proxy.peer import Peer
 
@@ -36,8 +37,8 @@ _LOADS = {
     peers.DIRECT: (STREAMS,),
     peers.NGINX: (STREAMS, MANY_STREAMS, PLAIN),
     peers.NIGHTSCHOOL: (STREAMS, MANY_STREAMS, PLAIN),
-    peers.LITELLM: (STREAMS, PLAIN),
 }
+_LOADS_OF_OTHERS = (STREAMS, PLAIN)
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,19 +90,47 @@ def measure(generator: Generator, peer: Peer, load: Load, *, seconds: float, rou
     )
 
 
-def interleave(
-    generator: Generator, running: Sequence[Peer], *, rounds: int, seconds: float, say: Callable[[str], None]
-) -> Iterator[Window]:
-    """All windows of all rounds, after each peer has been warmed up."""
-    for peer in running:
-        say(f"warming up {peer.name}")
-        for load in (PLAIN, STREAMS):
-            measure(generator, peer, load, seconds=1.0, round_number=0)
-    for number in range(1, rounds + 1):
-        turn = (number - 1) % len(running)
-        for place, peer in enumerate((*running[turn:], *running[:turn]), start=1):
-            for load in _LOADS[peer.name]:
-                say(f"round {number} of {rounds}: {peer.name}, {load.name}")
-                yield measure(generator, peer, load, seconds=seconds, round_number=number)
-            if number * place < rounds * len(running):
-                peer.settle()  # so that the next one has the machine for itself
+class Interleaved:
+    """All rounds over peers that run side by side; a peer that fails is dropped, unless without it nothing is worth
+    measuring."""
+
+    def __init__(self, generator: Generator, running: Sequence[Peer], *, say: Callable[[str], None]) -> None:
+        self.running = list(running)
+        self.failed: dict[str, str] = {}
+        """Peers that were dropped, and why; what was measured of them is worth nothing."""
+        self._generator = generator
+        self._say = say
+
+    def warm_up(self) -> None:
+        """A second of each load for everybody."""
+        for peer in tuple(self.running):
+            self._say(f"warming up {peer.name}")
+            for load in (PLAIN, STREAMS):
+                if peer in self.running:
+                    self._measure(peer, load, seconds=1.0, round_number=0)
+
+    def windows(self, *, rounds: int, seconds: float) -> Iterator[Window]:
+        """In every round the peers take another order."""
+        for number in range(1, rounds + 1):
+            turn = (number - 1) % len(self.running)
+            order = (*self.running[turn:], *self.running[:turn])
+            for place, peer in enumerate(order, start=1):
+                yield from self._one_turn(peer, rounds=rounds, seconds=seconds, round_number=number)
+                if number * place < rounds * len(order) and peer in self.running:
+                    peer.settle()  # so that the next one has the machine for itself
+
+    def _one_turn(self, peer: Peer, *, rounds: int, seconds: float, round_number: int) -> Iterator[Window]:
+        for load in _LOADS.get(peer.name, _LOADS_OF_OTHERS):
+            if peer in self.running:
+                self._say(f"round {round_number} of {rounds}: {peer.name}, {load.name}")
+                yield from self._measure(peer, load, seconds=seconds, round_number=round_number)
+
+    def _measure(self, peer: Peer, load: Load, *, seconds: float, round_number: int) -> list[Window]:
+        try:
+            return [measure(self._generator, peer, load, seconds=seconds, round_number=round_number)]
+        except BenchFailure as failure:
+            if peer.name in (peers.DIRECT, peers.NIGHTSCHOOL):
+                raise
+            self.failed[peer.name] = f"failed at {load.name}: {failure}"
+            self.running.remove(peer)
+            return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bench.figure import Sheet
 from bench.proxy.figures import Figure
 from bench.proxy.results import Results
 
@@ -27,7 +28,17 @@ def heading(results: Results) -> str:
 
 def render(figures: Iterable[Figure]) -> str:
     """Aligned Markdown."""
-    rows = [_HEADS, *(_cells(figure) for figure in figures)]
+    return aligned([_HEADS, *(_cells(figure) for figure in figures)])
+
+
+def cells(figures: Iterable[Figure]) -> Sheet:
+    """The same lines."""
+    title = "Beside nginx and LiteLLM: median (lowest-highest) over the rounds, ratios within a round"
+    return Sheet(title, list(_HEADS), [list(_cells(figure)) for figure in figures])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Markdown that can be read as it is; the first row are the heads."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"

@@ -7,7 +7,8 @@ stream of 42 events, the last of which comes together with the usage chunk (if a
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 PATH = "/v1/chat/completions"
 MODEL = "bench-model"
@@ -51,15 +52,26 @@ _USAGE = {
 }
 
 
+class Manner(NamedTuple):
+    """How a proxy wants to be asked, where not as the upstream."""
+
+    path: str = PATH
+    model: str = MODEL
+    headers: Mapping[str, str] = {}
+
+
+AS_UPSTREAM = Manner()
+
+
 def _compact(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def request_body(*, stream: bool, variant: int = 0) -> bytes:
+def request_body(*, stream: bool, variant: int = 0, model: str = MODEL) -> bytes:
     """The JSON a client sends; it does not ask for usage, as most do not."""
     message = f"Case {variant}. {_MESSAGE}{' Thank you.' * variant}"
     body: dict[str, Any] = {
-        "model": MODEL,
+        "model": model,
         "messages": [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": message}],
         "tools": [_TOOL],
         "temperature": 0,
@@ -68,18 +80,20 @@ def request_body(*, stream: bool, variant: int = 0) -> bytes:
     return _compact(body | {"stream": True} if stream else body)
 
 
-def requests(port: int, *, stream: bool) -> list[bytes]:
+def requests(port: int, *, stream: bool, manner: Manner = AS_UPSTREAM) -> list[bytes]:
     """What the clients of a port send in turn."""
-    return [_request(port, request_body(stream=stream, variant=variant)) for variant in range(VARIANTS)]
+    bodies = (request_body(stream=stream, variant=variant, model=manner.model) for variant in range(VARIANTS))
+    return [_request(port, body, manner) for body in bodies]
 
 
-def _request(port: int, body: bytes) -> bytes:
+def _request(port: int, body: bytes, manner: Manner) -> bytes:
     """The whole HTTP request, with the headers that openai 3.54 sends.
 
     But for ``Accept-Encoding``: offered gzip, LiteLLM would compress each answer, which nobody else does here.
     """
+    more = "".join(f"{name}: {value}\r\n" for name, value in manner.headers.items())
     head = (
-        f"POST {PATH} HTTP/1.1\r\n"
+        f"POST {manner.path} HTTP/1.1\r\n"
         f"Host: 127.0.0.1:{port}\r\n"
         "Accept-Encoding: identity\r\n"
         "Connection: keep-alive\r\n"
@@ -96,7 +110,7 @@ def _request(port: int, body: bytes) -> bytes:
         "x-stainless-async: false\r\n"
         "x-stainless-retry-count: 0\r\n"
         "x-stainless-read-timeout: 600\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"{more}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
