@@ -27,6 +27,8 @@ from proxy.turn import Turn
 from proxy.upstream import UpstreamPool
 
 LOOK_EVERY_S = 0.1
+_NEVER_FORWARDED = (b"CONNECT", b"TRACE")
+"""A tunnel is none of the API; an upstream that answers TRACE would show the caller our key for it."""
 _FAULT = "proxy_fault path=%r"
 
 log = logging.getLogger("nightschool.front")
@@ -99,6 +101,11 @@ class Front:
         fault = client.head.control_fault
         if fault is not None:
             self._refuse(client, str(fault), param=fault.header)
+            return False
+        if client.method in _NEVER_FORWARDED:
+            self.runtime.metrics.count("nightschool_refused", "405")
+            body = error_object(f"nightschool: {client.method.decode()} is not forwarded", "invalid_request_error")
+            answer_json(client, 405, body, b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
             return False
         if climbs(client.raw_path):
             self._refuse(client, "the path climbs out of the API with '.' segments", param="path")

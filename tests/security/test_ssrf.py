@@ -103,7 +103,6 @@ def test_it_is_no_tunnel(proxy: RunningProxy, upstream: ScriptedUpstream, evil: 
     assert_went_nowhere_else(upstream, evil)
 
 
-@pytest.mark.xfail(reason="the API forwards every method", strict=False)
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE"])
 def test_what_would_be_a_tunnel_or_an_echo_of_our_key_is_not_forwarded(
     proxy: RunningProxy, upstream: ScriptedUpstream, evil: ScriptedUpstream, method: str
