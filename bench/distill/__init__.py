@@ -6,6 +6,5 @@
 
 Every step but the generation is nightschool as a user has it: the proxy records what an application asks through it,
 and `labels import`, `dataset build` and `train` are the commands. Answers are generated greedily with transformers in a
-process of its own. A run is known by a hash of its settings; its result is one line of `results.jsonl` in
-`bench/.work/distill`.
+process of its own. A run is known by a hash of its settings; its result is one line of `results.jsonl`.
 """

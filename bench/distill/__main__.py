@@ -18,7 +18,8 @@ from bench.proxy.__main__ import alone
 from bench.proxy.failure import BenchFailure
 
 WORK = Path(__file__).resolve().parents[1] / ".work" / "distill"
-RESULTS = WORK / "results.jsonl"
+RESULTS = Path(__file__).with_name("results.jsonl")
+"""Kept with the code: together the runs take days."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,33 +32,34 @@ def main(argv: list[str] | None = None) -> int:
 
             return speed(given[1:])
         arguments = _parse(given)
+        kept = WORK / "quick.jsonl" if arguments.quick else RESULTS
         planned = chosen(runs(), arguments.only, dict(arguments.set), quick=arguments.quick)
         if not arguments.table:
-            _make(planned, arguments.threads)
+            _make(planned, kept, threads=arguments.threads, again=arguments.again)
     except BenchFailure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench: interrupted; the next run goes on from here", file=sys.stderr)
         return 130
-    results = read_results(RESULTS)
+    results = read_results(kept)
     print(table(planned, results))
     if results:
         write_figures(arguments.json, figures(planned, results), sheets=[sheet(planned, results)])
     return 0
 
 
-def _make(planned: list[Planned], threads: int) -> None:
+def _make(planned: list[Planned], kept: Path, *, threads: int, again: bool) -> None:
     from bench.distill.run import measure
 
     WORK.mkdir(parents=True, exist_ok=True)
     with alone(WORK / "lock"):
         for number, each in enumerate(planned, start=1):
-            if each.run.key in read_results(RESULTS):
+            if not again and each.run.key in read_results(kept):
                 continue
             print(f"{number} of {len(planned)}: {each.name} ({WORK / each.run.key})", file=sys.stderr, flush=True)
             result = measure(each, WORK, threads=threads)
-            add_result(RESULTS, result)
+            add_result(kept, result)
             told = ", ".join(f"{name} {score.f1:.3f}" for name, score in result.answers.items())
             print(f"  {result.ended} {told}", file=sys.stderr, flush=True)
 
@@ -72,6 +74,7 @@ def _setting(text: str) -> tuple[str, Any]:
 def _parse(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.distill", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="these runs (globs) alone")
+    parser.add_argument("--again", action="store_true", help="make also the runs that have a result")
     parser.add_argument("--quick", action="store_true", help="forty answers, one epoch: whether everything works")
     parser.add_argument("--table", action="store_true", help="print what is there, and make nothing")
     parser.add_argument("--threads", type=int, default=1, help="of training and generation (default 1)")
