@@ -109,7 +109,11 @@ class CleanedRecording:
 
     def begin(self, meta: wal.Request, body: bytes) -> None:
         self._endpoint = meta.endpoint
-        meta.tags = {self._redactor.text(key): self._redactor.text(value) for key, value in meta.tags.items()}
+        text = self._redactor.text
+        meta.tags = {text(key): text(value) for key, value in meta.tags.items()}
+        meta.endpoint = text(meta.endpoint)
+        meta.model = meta.model and text(meta.model)
+        meta.conversation = meta.conversation and text(meta.conversation)
         try:
             body = decode_body(body, meta.content_encoding)
         except UndecodableBody as error:
@@ -133,6 +137,7 @@ class CleanedRecording:
     def end(self, meta: wal.End) -> None:
         if self._log is None:
             return
+        meta.upstream_request_id = meta.upstream_request_id and self._redactor.text(meta.upstream_request_id)
         if self._total_bytes > MAX_RESPONSE_BYTES:
             meta.error_type = meta.error_type or "response_too_large"
         try:

@@ -51,6 +51,8 @@ class FrontProtocol(HttpToolsProtocol):
         self._requests = 0
         """That the parser has begun with."""
         self._head_bytes = 0
+        self._framing_bytes = 0
+        self._body_came = False
         self._length: int | None = None
         self._hosts = 0
         self._head: RequestHead | None = None
@@ -58,7 +60,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._known: KnownHead | None = None
         """Of the request before, if it can be recognised without the parser."""
         self.idle_since = self.loop.time()
-        """Loop time; infinite while a request is under way."""
+        """Loop time since when nothing of a request has come; infinite while the next word is the proxy's."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -76,16 +78,28 @@ class FrontProtocol(HttpToolsProtocol):
                 self._again(known, body)
                 return
         before: Any = self.cycle
-        requests = self._requests
-        self.idle_since = math.inf
+        requests, in_head = self._requests, self._in_head
+        self._body_came = False
         super().data_received(data)
+        is_one = between and self._requests == requests + 1
         if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large", f"more than {MAX_HEAD_BYTES} bytes of headers")
-        elif between:
-            is_one = self._requests == requests + 1 and self.cycle is not before
-            self._known = self._learned(data) if is_one else None
+            self._bound_head(len(data) if in_head or is_one else 0)  # else a part of it is of the request before
+        elif is_one:
+            self._known = self._learned(data) if self.cycle is not before else None
+        if self._in_request and not self._in_head:
+            self.idle_since = self.loop.time()
+            self._bound_framing(0 if self._body_came else len(data))
+
+    def _bound_head(self, more_bytes: int) -> None:
+        self._head_bytes += more_bytes
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large", f"more than {MAX_HEAD_BYTES} bytes of headers")
+
+    def _bound_framing(self, more_bytes: int) -> None:
+        """Of what comes behind a head and is no body, such as a trailer; the parser would hold all of it."""
+        self._framing_bytes = self._framing_bytes + more_bytes if more_bytes else 0
+        if self._framing_bytes > MAX_HEAD_BYTES:
+            self.turn.close(self.transport)
 
     def _again(self, known: KnownHead, body: bytes) -> None:
         """A request with the head of the one before."""
@@ -117,8 +131,9 @@ class FrontProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._requests += 1
+        self.idle_since = self.loop.time()  # a head has as long as the pause before it, however it trickles
         self._in_head = self._in_request = True
-        self._head_bytes = self._hosts = 0
+        self._head_bytes = self._framing_bytes = self._hosts = 0
         self._length = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -134,6 +149,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self.idle_since = math.inf
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0") or self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
             raise ValueError("RFC 9112 section 3.2: exactly one Host, and a version")  # becomes a 400
@@ -165,8 +181,13 @@ class FrontProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
 
+    def on_body(self, body: bytes) -> None:
+        self._body_came = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._in_request = False
+        self.idle_since = self.loop.time() if self.cycle.response_complete else math.inf
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -185,7 +206,7 @@ class FrontProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def close_if_idle(self) -> None:
-        if self.loop.time() - self.idle_since > KEEP_ALIVE_S:
+        if self.loop.time() - self.idle_since > KEEP_ALIVE_S and not self.flow.read_paused:
             self.transport.close()
 
     def stop_request(self) -> None:
@@ -240,7 +261,7 @@ def build_server(door: Door, application: Any, drain_s: float) -> uvicorn.Server
 
 
 def close_idle(server: uvicorn.Server) -> None:
-    """Close the connections on which nothing has been asked for ``KEEP_ALIVE_S``; to be called now and then."""
+    """Close where the client owes the next piece of a request for ``KEEP_ALIVE_S``; to be called now and then."""
     for connection in list(server.server_state.connections):
         if isinstance(connection, FrontProtocol):
             connection.close_if_idle()

@@ -128,8 +128,11 @@ def test_hundreds_of_faults_do_not_fill_the_screen(tmp_path: Path) -> None:
         (UPSTREAM + 'workers: "2"', '2: workers: must be a whole number, but is "2"'),
         (UPSTREAM + "drain_s: .inf", "2: drain_s: must be a number, but is Infinity"),
         (UPSTREAM + "drain_s: .nan", "2: drain_s: must be a number, but is NaN"),
-        (UPSTREAM + "dashboard: {}", "2: dashboard: unknown key; known here: listen, clients, open_to_anyone, workers, timeouts,"
-         " drain_s, data, upstreams, default_upstream, prices, record, student, workloads, console, notify, limits"),
+        (
+            UPSTREAM + "dashboard: {}",
+            "2: dashboard: unknown key; known here: listen, clients, open_to_anyone, workers, timeouts,"
+            " drain_s, data, upstreams, default_upstream, prices, record, student, workloads, console, notify, limits",
+        ),
     ],
 )  # fmt: skip
 def test_the_wrong_kind_of_value_says_what_it_is_and_what_it_must_be(tmp_path: Path, text: str, fault: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from proxy.client import Client, ClientLeft
 from proxy.request_head import RequestHead
-from proxy.server import MAX_HEAD_BYTES, FrontProtocol, build_server
+from proxy.server import KEEP_ALIVE_S, MAX_HEAD_BYTES, FrontProtocol, build_server, close_idle
 from tests.proxy.fake_transport import a_turn
 
 Answer = Callable[[Client], Awaitable[None]]
@@ -483,6 +483,51 @@ async def test_a_client_that_leaves_is_noticed_while_its_answer_is_made() -> Non
         writer.close()
         assert isinstance(await asyncio.wait_for(asyncio.shield(left), 5), ClientLeft)
         await asyncio.sleep(0.05)
+
+
+async def waiting(client: Client) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer", "closes"),
+    [
+        (b"", of_known_length, True),
+        (GET, of_known_length, True),
+        (GET + GET, of_known_length, True),
+        (GET[:20], of_known_length, True),
+        (GET + GET[:20], of_known_length, True),
+        (GET, waiting, False),
+        (get(b"content-length: 5", method=b"POST") + b"he", waiting, True),
+        (get(b"content-length: 5", method=b"POST") + b"hello", waiting, False),
+        (get(b"content-length: 5", method=b"POST") + b"he", of_known_length, True),
+    ],
+)
+async def test_a_connection_that_asks_nothing_for_long_is_closed_and_one_under_way_is_not(
+    sent: bytes, answer: Answer, closes: bool
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = build_server(Desk(answer), nothing_to_say, drain_s=1.0)
+    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(sent)
+    while not server.server_state.connections:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+
+    close_idle(server)
+    assert not reader.at_eof()
+    (connection,) = server.server_state.connections
+    assert isinstance(connection, FrontProtocol)
+    connection.idle_since -= KEEP_ALIVE_S
+    close_idle(server)
+
+    if closes:
+        await asyncio.wait_for(reader.read(), 5)
+    assert bool(server.server_state.connections) is not closes
+    writer.close()
+    server.should_exit = True
+    await running
 
 
 @pytest.fixture

@@ -20,9 +20,6 @@ HEAD = b"host: x\r\ncontent-type: application/json\r\n"
 CHUNKED = b"POST /v1/chat/completions HTTP/1.1\r\n" + HEAD + b"transfer-encoding: chunked\r\n\r\n"
 
 
-TRAILERS = pytest.mark.xfail(reason="the parser keeps an unfinished trailer, and nobody counts its bytes", strict=False)
-
-
 def memory(proxy: RunningProxy) -> int:
     return int(proxy.worker().memory_info().rss)
 
@@ -97,8 +94,8 @@ def poured(proxy: RunningProxy, begin: bytes, mebibytes: int) -> int:
 @pytest.mark.parametrize(
     "begin",
     [
-        pytest.param(CHUNKED + b"2\r\n{}\r\n0\r\nx: ", marks=TRAILERS),
-        pytest.param(CHUNKED + b"2\r\n{}\r\n0\r\n", marks=TRAILERS),
+        CHUNKED + b"2\r\n{}\r\n0\r\nx: ",
+        CHUNKED + b"2\r\n{}\r\n0\r\n",
         CHUNKED + b"2;x=",
         CHUNKED + b"2;",
     ],
