@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.figure import Figure, add_json_option, write_figures
 from bench.growth import routes, stores, streams
 from bench.growth.curve import Curve
 from bench.growth.picture import draw
@@ -54,6 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     written.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
     draw(results.curves, given.png)
     print_curves(results.curves)
+    write_figures(given.json, [_figure(curve) for curve in results.curves])
     print(f"written to {written.relative_to(ROOT)} and {given.png}")
     shutil.rmtree(folder)
     return 0
@@ -91,6 +93,15 @@ def merged(path: Path, curves: Sequence[Curve], machine: Machine) -> Results:
     return Results(machine=machine, exponents=exponents, curves=ordered)
 
 
+def _figure(curve: Curve) -> Figure:
+    """That cost does not rise more steeply than it should."""
+    (first, least), (last, most) = curve.points[0], curve.points[-1]
+    over = f"{_short(first)} … {_short(last)} {curve.over}"
+    told = f"{_short(least)} … {_short(most)} {curve.unit}, exponent {curve.exponent:+.2f}"
+    met = curve.verdict == "as expected"
+    return Figure(f"{curve.part}: {curve.what}, over {over}", told, f"exponent <= {curve.expected:g}", met)
+
+
 def print_curves(curves: Sequence[Curve]) -> None:
     """For people."""
     table = Table("", "over", "measured", "exponent", "expected", "", box=None)
@@ -113,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part alone; others stay")
     parser.add_argument("--most-rows", type=int, default=stores.LEVELS[-1], help="in the largest store (default 10^7)")
     parser.add_argument("--png", type=Path, default=WORK / "growth.png", help="where the picture goes")
+    add_json_option(parser)
     return parser
 
 
