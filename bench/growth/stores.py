@@ -19,6 +19,7 @@ import nightschool
 from bench.growth.bulk import write_store
 from bench.growth.curve import Curve
 from bench.store import COUNT, FILTER, ONE, file_traffic, merge_all
+from nightschool.store.listing import one
 from nightschool.store.manifest import read_manifest
 
 LEVELS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -29,7 +30,8 @@ ROOM_PER_ROW = 800
 _ROWS_PER_PART = 100_000
 _MEASURES: tuple[tuple[str, str, float], ...] = (
     ("count by model and day", "s", 1.0),
-    ("one exchange by its id", "s", 1.0),
+    ("one exchange by its id, in SQL", "s", 1.0),
+    ("the same as `logs show` asks", "s", 0.0),
     ("workload + tag + last day", "s", 1.0),
     ("opening the store alone", "s", 1.0),
     ("`nightschool status`", "s", 1.0),
@@ -64,13 +66,14 @@ def _measured(folder: Path, data: Path, rows: int) -> list[float]:
     some_id = _filed(data, rows) if rows <= FILED_UP_TO else write_store(data, rows)
     segments = read_manifest(data).segments("exchanges")
     queries: tuple[tuple[str, list[str]], ...] = ((COUNT, []), (ONE, [some_id]), (FILTER, []), ("select 1", []))
-    asked = [_quickest_s(partial(_ask, data, sql, values)) for sql, values in queries]
+    count, by_id, filtered, opened = (_quickest_s(partial(_ask, data, sql, values)) for sql, values in queries)
+    shown = _quickest_s(lambda: one(data, some_id))
     config = folder / "nightschool.yaml"
     upstreams = {"nobody": {"base_url": "http://127.0.0.1:9/v1"}}
     config.write_text(json.dumps({"data": "data", "upstreams": upstreams}))
     command = [str(Path(sys.executable).with_name("nightschool")), "status", "--config", str(config)]
     status = _quickest_s(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
-    return [*asked, status, sum(segment.bytes for segment in segments) / rows]
+    return [count, by_id, shown, filtered, opened, status, sum(segment.bytes for segment in segments) / rows]
 
 
 def _filed(data: Path, rows: int) -> str:
