@@ -11,7 +11,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check conformance bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate bench-growth soak lock audit-dependencies fuzz clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check conformance bench bench-peers bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate bench-growth soak lock audit-dependencies fuzz clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -45,6 +45,13 @@ check: install ## format, lint, types, imports
 
 conformance: install ## seven client libraries with and without nightschool, and schemathesis (5 minutes)
 	$(VENV)/bin/python -m tests.conformance
+
+bench: install ## every benchmark, then bench/RESULTS.md (hours; goes on where it was; ARGS="--only NAME" or "--from-json")
+	@$(MAKE) --no-print-directory model || echo "make: no engine here, so the benches of a real vLLM will be named as missing" >&2
+	$(VENV)/bin/python -m bench.suite $(ARGS)
+
+bench-peers: install ## the same as bench-proxy beside Portkey, TensorZero, llm-distillery and FastAPI + httpx, too (25 minutes)
+	$(VENV)/bin/python -m bench.proxy --peers all
 
 bench-proxy: install ## CPU per request and per event beside nginx and LiteLLM, latency, memory
 	@command -v nginx >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq nginx; } \
@@ -92,7 +99,7 @@ fuzz: install ## arbitrary bytes for the request path, streams, logs, bodies and
 	FUZZ_MINUTES=$(MINUTES) $(VENV)/bin/python -m pytest tests/security/fuzz --hypothesis-profile=fuzz --timeout=0
 
 clean: ## all that was installed, built or recorded by the demo; asks nothing
-	rm -rf $(VENV) $(ENGINE) $(TRL) $(AUDIT) .demo bench/.work build dist *.egg-info
+	rm -rf $(VENV) .venv-litellm $(ENGINE) $(TRL) $(AUDIT) .demo bench/.work build dist *.egg-info
 	rm -rf .venv-conformance .conformance tests/conformance/node/node_modules
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 

@@ -119,7 +119,11 @@ def _of_loss(results: Results, trouble: str, shown: Callable[[losses.Loss], str]
 
 
 def _lost(results: Results, trouble: str) -> Callable[[str], str]:
-    return _of_loss(results, trouble, lambda loss: f"{loss.lost:,} of {loss.acknowledged:,}")
+    def shown(loss: losses.Loss) -> str:
+        late = "" if loss.ended else " (killed a minute after SIGTERM)"
+        return f"{loss.lost:,} of {loss.acknowledged:,}{late}"
+
+    return _of_loss(results, trouble, shown)
 
 
 def _rate(results: Results, trouble: str) -> Callable[[str], str]:

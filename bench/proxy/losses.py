@@ -17,6 +17,7 @@ from statistics import median, quantiles
 import msgspec
 
 from bench.proxy.acknowledged import clients_of
+from bench.proxy.child import Child
 from bench.proxy.failure import BenchFailure
 from bench.proxy.peer import Peer, Records
 from bench.proxy.slow_disk import slow_disk
@@ -26,7 +27,7 @@ KILL, TERM, SLOW, FAST = "kill -9", "SIGTERM", "slow disk", "usual disk"
 CLIENTS = 32
 HOLD_MS = 50
 """Of every write and sync while the disk is slow: a network disk on a bad day."""
-_ENDS_WITHIN_S = 120.0
+_ENDS_WITHIN_S = 60.0
 _ASKED_S = 8.0
 
 
@@ -46,6 +47,9 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """Answers a second."""
     plain_ms: tuple[float, float]
     """Time of plain answers: median and 99th percentile."""
+
+    ended: bool = True
+    """Within a minute of SIGTERM; else it was killed then."""
 
     @property
     def lost(self) -> int:
@@ -68,7 +72,7 @@ def measure(place: Place, name: str, *, folder: Path, rounds: int, say: Callable
 def _loss(place: Place, name: str, trouble: str, *, folder: Path, rounds: int) -> Loss:
     acknowledged = found = doubled = 0
     taken: list[float] = []
-    asking_s = 0.0
+    asking_s, ended = 0.0, True
     chance = random.Random(trouble)
     for number in range(rounds):
         where = folder / str(number)
@@ -81,9 +85,12 @@ def _loss(place: Place, name: str, trouble: str, *, folder: Path, rounds: int) -
             with clients_of(peer, records.header, count=CLIENTS) as clients:
                 time.sleep(chance.uniform(1, 3) if trouble in (KILL, TERM) else _ASKED_S)
                 asking_s += time.monotonic() - begun
-                _strike(peer, trouble)
+                if trouble == KILL:
+                    _child(peer).kill()
+                elif trouble == TERM:
+                    ended &= _ends(peer)
             if trouble in (FAST, SLOW):
-                _end(peer)
+                ended &= _ends(peer)
         stored = records.stored()
         ids = set(clients.acknowledged)
         acknowledged, found = acknowledged + len(ids), found + len(ids & stored.keys())
@@ -98,6 +105,7 @@ def _loss(place: Place, name: str, trouble: str, *, folder: Path, rounds: int) -
         doubled=doubled,
         per_s=acknowledged / asking_s,
         plain_ms=_quantiles_ms(taken),
+        ended=ended,
     )
 
 
@@ -107,23 +115,21 @@ def _records(peer: Peer) -> Records:
     return peer.records
 
 
-def _strike(peer: Peer, trouble: str) -> None:
-    """While the clients ask."""
-    assert peer.child is not None
-    if trouble == KILL:
-        peer.child.kill()
-    elif trouble == TERM:
-        _end(peer)
+def _child(peer: Peer) -> Child:
+    assert peer.child is not None  # of those that record, each was started here
+    return peer.child
 
 
-def _end(peer: Peer) -> None:
-    """SIGTERM, and all the time it takes to put away what it holds."""
-    assert peer.child is not None
-    peer.child.popen.terminate()
+def _ends(peer: Peer) -> bool:
+    """SIGTERM, and time to put away what it holds; False when that was not enough, and it was killed."""
+    child = _child(peer)
+    child.popen.terminate()
     try:
-        peer.child.popen.wait(_ENDS_WITHIN_S)
+        child.popen.wait(_ENDS_WITHIN_S)
     except subprocess.TimeoutExpired:
-        raise BenchFailure(f"{peer.name} did not end within {_ENDS_WITHIN_S:.0f} s of SIGTERM") from None
+        child.kill()
+        return False
+    return True
 
 
 def _quantiles_ms(taken: list[float]) -> tuple[float, float]:

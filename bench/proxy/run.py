@@ -78,7 +78,7 @@ class _Bench:
         with ExitStack() as stack:
             ours = self._nightschool(stack, "rounds")
             running = [self._upstream.as_peer(), *self._others(stack), ours]
-            self.results.versions = {each.name: each.version for each in running if each.version}
+            self.results.versions |= {each.name: each.version for each in running if each.version}
             plan = self._plan
             interleaved = rounds.Interleaved(self._generator, running, say=self._say)
             interleaved.warm_up()
@@ -118,6 +118,7 @@ class _Bench:
             with ExitStack() as stack:
                 try:
                     peer = STARTS[name](stack, self._place, self._folder / "standing" / name, {})
+                    self.results.versions[peer.name] = peer.version
                     generator = Generator(stack, cores=self._cores.load, folder=self._folder, name=f"standing-{name}")
                     self.results.standing.append(memory.standing(generator, self._upstream, peer))
                 except (PeerMissing, BenchFailure) as failure:

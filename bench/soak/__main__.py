@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from bench.figure import Figure, add_json_option, write_figures
 from bench.proxy.failure import BenchFailure
 from bench.soak.run import Plan, Result, soak
 
@@ -31,12 +32,23 @@ def main(argv: list[str] | None = None) -> int:
         print(f"soak: {failure}\nlogs: {folder}", file=sys.stderr)
         return 1
     (WORK / "soak.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    write_figures(given.json, _figures(result), notes=_notes(result))
     print_result(result)
     if result.met:
         shutil.rmtree(folder)
         return 0
     print(f"logs and store: {folder}", file=sys.stderr)
     return 1
+
+
+def _figures(result: Result) -> list[Figure]:
+    return [Figure(check.what, check.value, check.limit, check.met) for check in result.checks]
+
+
+def _notes(result: Result) -> list[str]:
+    told = (("clients", result.by_kind), ("ends", result.by_end), ("faults", result.faults))
+    counts = [f"{name}: " + ", ".join(f"{what} {count:,}" for what, count in of.items()) for name, of in told]
+    return [f"{result.asked:,} questions in {result.seconds / 60:g} minutes, seed {result.seed}", *counts]
 
 
 def print_result(result: Result) -> None:
@@ -63,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=40.0, help="questions a second (default 40)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed asks and breaks the same")
+    add_json_option(parser)
     return parser
 
 

@@ -1,0 +1,34 @@
+"""What is measured: the commit with its changes, and the versions of what it stands on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+_WRITTEN_HERE = (":!bench/results", ":!bench/RESULTS.md", ":!bench/causes.yaml", ":!docs/growth.png")
+"""What comes of a run is no change of what was run."""
+_STANDS_ON = ("nightschool", "uvicorn", "uvloop", "httptools", "msgspec", "duckdb", "pyarrow", "numpy")
+
+
+def code_of(root: Path) -> str:
+    """The last commit that touched more than results; with uncommitted changes a ``+`` and their hash. Empty outside
+    of a repository."""
+    commit = _git(root, "log", "-1", "--format=%h", "--", ".", *_WRITTEN_HERE)
+    changes = _git(root, "diff", "HEAD", "--", ".", *_WRITTEN_HERE)
+    return f"{commit}+{hashlib.sha256(changes.encode()).hexdigest()[:6]}" if changes else commit
+
+
+def versions() -> dict[str, str]:
+    """By name."""
+    return {"Python": platform.python_version(), **{name: version(name) for name in _STANDS_ON}}
+
+
+def _git(root: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
