@@ -43,22 +43,23 @@ def table(planned: Sequence[Planned], results: Mapping[str, Result]) -> str:
 
 
 def figures(planned: Sequence[Planned], results: Mapping[str, Result]) -> Iterator[Figure]:
-    """A line for each run that has a result and a target."""
+    """A line for each run that has a target, with a result or without."""
     for each in planned:
         if (result := results.get(each.run.key)) is None:
+            if (target := _target(each.name)) is not None:
+                yield Figure(f"{each.name}: F1 of the student on {ROWS}", "not run yet", target.text)
             continue
         for name, student in result.answers.items():
-            target, met = _verdict(result.name, name, student, result.teacher[name])
-            if target:
+            wanted, met = _verdict(result.name, name, student, result.teacher[name])
+            if wanted:
                 low, high = student.interval
                 shown = f"{student.f1:.3f} ({low:.3f}-{high:.3f}), teacher {result.teacher[name].f1:.3f}"
-                yield Figure(f"{result.name}: F1 of the student on {name}", shown, target, met == "yes")
+                yield Figure(f"{result.name}: F1 of the student on {name}", shown, wanted, met == "yes")
 
 
 def sheet(planned: Sequence[Planned], results: Mapping[str, Result]) -> Sheet:
-    """The same lines as ``table``, of the runs that have a result."""
-    made = [each for each in planned if each.run.key in results]
-    return Sheet(NOTE, list(HEADS), [list(line) for line in _all_lines(made, results)])
+    """The same lines as ``table``."""
+    return Sheet(NOTE, list(HEADS), [list(line) for line in _all_lines(planned, results)])
 
 
 def _all_lines(planned: Sequence[Planned], results: Mapping[str, Result]) -> list[tuple[str, ...]]:
@@ -103,10 +104,14 @@ def _epochs(run: Run) -> str:
 
 
 def _verdict(run: str, name: str, student: Score, teacher: Score) -> tuple[str, str]:
-    target = next((target for pattern, target in TARGETS.items() if fnmatch(run, pattern)), None)
+    target = _target(run)
     if target is None or name != ROWS:
         return "", ""
     return target.text, "yes" if student.f1 >= target.least(teacher) else "NO"
+
+
+def _target(run: str) -> Target | None:
+    return next((target for pattern, target in TARGETS.items() if fnmatch(run, pattern)), None)
 
 
 def _render(rows: Iterable[tuple[str, ...]]) -> str:

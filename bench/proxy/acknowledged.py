@@ -17,7 +17,7 @@ _END = b"data: [DONE]"
 class Clients:
     """Each asks one request after the other on a connection of its own, plain and streamed by turns."""
 
-    def __init__(self, peer: Peer, header: str, *, count: int) -> None:
+    def __init__(self, peer: Peer, header: str, *, count: int, first_streams: bool) -> None:
         self.acknowledged: list[str] = []
         """Ids of the records that the peer has promised with an answer that came whole."""
         self.taken_s: list[float] = []
@@ -25,7 +25,8 @@ class Clients:
         self._peer = peer
         self._header = header
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._ask_on, args=(number,)) for number in range(count)]
+        numbers = range(first_streams, first_streams + count)
+        self._threads = [threading.Thread(target=self._ask_on, args=(number,)) for number in numbers]
 
     def start(self) -> None:
         for thread in self._threads:
@@ -40,9 +41,11 @@ class Clients:
     def _ask_on(self, number: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._peer.port, timeout=120)
         try:
-            while not self._stopping.is_set():
-                number += 1
+            while True:
                 self._ask(connection, stream=number % 2 == 1, variant=number % traffic.VARIANTS)
+                number += 1
+                if self._stopping.is_set():
+                    return
         except (OSError, http.client.HTTPException):
             return  # the peer is gone, as it must be sooner or later
         finally:
@@ -77,9 +80,9 @@ def _has_ended(response: http.client.HTTPResponse) -> bool:
 
 
 @contextmanager
-def clients_of(peer: Peer, header: str, *, count: int) -> Iterator[Clients]:
-    """Clients that ask as long as the block lasts."""
-    clients = Clients(peer, header, count=count)
+def clients_of(peer: Peer, header: str, *, count: int, first_streams: bool = False) -> Iterator[Clients]:
+    """Clients that ask once at least, and as long as the block lasts; the first begins with a stream, or does not."""
+    clients = Clients(peer, header, count=count, first_streams=first_streams)
     clients.start()
     try:
         yield clients

@@ -70,7 +70,7 @@ def page(entries: Sequence[Entry], causes: Causes) -> str:
 def _missed(entries: Sequence[Entry], causes: Causes) -> str:
     held = [figure for entry in entries for figure in entry.figures if figure.met is not None]
     found = missed(entries)
-    lines = ["## Missed targets\n", f"{len(found)} of {len(held)} targets are missed.\n"]
+    lines = ["## Missed targets\n", f"{len(found)} of {len(held)} targets are missed.", *([""] if found else [])]
     for place, (entry, figure) in enumerate(found, start=1):
         cause = causes.of(Missed(entry.benchmark.name, figure.name))
         lines += [
@@ -83,13 +83,15 @@ def _missed(entries: Sequence[Entry], causes: Causes) -> str:
 
 
 def _not_measured(entries: Sequence[Entry]) -> Iterator[str]:
-    absent = [entry for entry in entries if entry.result is None or entry.failure]
-    if absent:
-        lines = ["## Not measured\n"]
-        for entry in absent:
+    lines = []
+    for entry in entries:
+        if entry.result is None or entry.failure:
             since = f"; below is the run of {entry.result.begun:%Y-%m-%d}" if entry.result else ""
             lines.append(f"- {entry.benchmark.title}: {entry.failure or 'not run yet'}{since}")
-        yield "\n".join(lines) + "\n"
+        open_targets = [figure for figure in entry.figures if figure.met is None and figure.target != ""]
+        lines += [f"- {figure.name.strip()}: {_value(figure)}, target {_target(figure)}" for figure in open_targets]
+    if lines:
+        yield "\n".join(["## Not measured\n", *lines]) + "\n"
 
 
 def _machines(entries: Sequence[Entry]) -> list[str]:

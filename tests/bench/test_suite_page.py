@@ -93,6 +93,15 @@ def test_a_benchmark_without_a_result_and_one_that_failed_since_are_named_with_t
     assert "- The store: it ended with status 1: no disk; below is the run of 2026-11-01\n" in text
 
 
+def test_a_target_that_could_not_be_measured_is_neither_met_nor_missed_and_is_named() -> None:
+    unknown = Figure("CPU ms per request: beside LiteLLM", "not measured", "≤ 1/100 of LiteLLM")
+
+    text = page([entry(FAST, unknown)], NO_CAUSES)
+
+    assert "0 of 1 targets are missed." in text
+    assert "- CPU ms per request: beside LiteLLM: not measured, target ≤ 1/100 of LiteLLM\n" in text
+
+
 def test_date_commit_and_machine_stand_beside_each_benchmark_where_they_differ() -> None:
     other = msgspec.structs.replace(MACHINE, processor="Another CPU")
     entries = [
