@@ -6,14 +6,10 @@ therefore not among them: what was read of them is kept with the connection and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from proxy.clients.known_client import KnownClient
 from proxy.connection import Headers
 from proxy.control import NOTHING_SAID, BadControlHeader, read_control
 from proxy.headers import CREDENTIALS, Replacement, forwarded_lines, is_json
-
-if TYPE_CHECKING:
-    from proxy.clients.known import Client, KnownClients
 
 
 class RequestHead:
@@ -45,9 +41,9 @@ class RequestHead:
         self.expects_100 = self.by_name.get(b"expect", b"").lower() == b"100-continue"
         self.credential = next((self.by_name[name] for name in CREDENTIALS if name in self.by_name), None)
         """What the caller authenticates with; only ever hashed."""
-        self.known_by: KnownClients | None = None
+        self.known_by: object = None
         """Who has looked for the client; None where everybody may ask."""
-        self.client: Client | None = None
+        self.client: KnownClient | None = None
         """As ``known_by`` knows it."""
         self.control = NOTHING_SAID
         self.control_fault: BadControlHeader | None = None

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nightschool.client_key import hash_of
-from nightschool.config import ClientConfig, Config
+from nightschool.config import Config
 from proxy.clients import refusal
-from proxy.clients.allowance import Allowance
+from proxy.clients.known_client import KnownClient
 from proxy.clients.meters import Meters
 from proxy.clients.refusal import Refusal
 from proxy.headers import CREDENTIALS
@@ -26,26 +26,14 @@ ANSWERING = frozenset(("/chat/completions", "/completions", "/responses", "/embe
 MAX_REMEMBERED = 10_000
 
 
-class Client:
-    """One of them."""
-
-    __slots__ = ("allowance", "config", "name", "workloads")
-
-    def __init__(self, name: str, config: ClientConfig, allowance: Allowance | None) -> None:
-        self.name = name
-        self.config = config
-        self.allowance = allowance
-        self.workloads = None if config.workloads is None else frozenset(config.workloads)
-
-
 class KnownClients:
     """In force with one configuration."""
 
     def __init__(self, config: Config, meters: Meters) -> None:
         self._meters = meters
-        self._by_hash: dict[str, Client] = {}
+        self._by_hash: dict[str, KnownClient] = {}
         for name, each in (config.clients or {}).items():
-            client = Client(name, each, meters.allowance(name, each))
+            client = KnownClient(name, each, meters.allowance(name, each))
             self._by_hash.update(dict.fromkeys(each.hashes, client))
         self._names: dict[bytes, str] = {}
         """By credential, as it stands in a header."""
@@ -100,7 +88,7 @@ class KnownClients:
             name = self._names[credential] = client.name
         return name
 
-    def _client_of(self, head: RequestHead) -> Client | None:
+    def _client_of(self, head: RequestHead) -> KnownClient | None:
         """Found once for all requests that come with this head."""
         if head.known_by is not self:
             found = self._found(head.by_name)
@@ -109,7 +97,7 @@ class KnownClients:
                 head.credential = found[1]
         return head.client
 
-    def _found(self, headers: Mapping[bytes, bytes]) -> tuple[Client, bytes] | None:
+    def _found(self, headers: Mapping[bytes, bytes]) -> tuple[KnownClient, bytes] | None:
         """The client, and the header's value that says so. A hash tells nobody how much of a key was right."""
         for name in CREDENTIALS:
             value = headers.get(name)
@@ -117,7 +105,7 @@ class KnownClients:
                 return client, value
         return None
 
-    def _over_budget(self, client: Client) -> Refusal | None:
+    def _over_budget(self, client: KnownClient) -> Refusal | None:
         spent, config = self._meters.spent.get(client.name), client.config
         if spent is None:
             return None
@@ -127,7 +115,7 @@ class KnownClients:
             return self._spent(client, config.usd_per_month, "month")
         return None
 
-    def _spent(self, client: Client, usd: float, period: str) -> Refusal:
+    def _spent(self, client: KnownClient, usd: float, period: str) -> Refusal:
         self._meters.tell(client.name, period)
         now = datetime.now(UTC)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
