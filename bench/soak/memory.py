@@ -8,10 +8,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-ALLOWED_BYTES = 4 << 20
-"""Growth that is none: a new size of some table, a page here and there."""
-ALLOWED_PART = 0.1
-"""The same for a process whose floor is high, such as the recorder's with its columns."""
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
 _WINDOWS = 8
 _FEWEST = 2 * _WINDOWS
@@ -25,11 +21,6 @@ class Memory(NamedTuple):
     most: int
     growth: float
     """Bytes that the line rises over the second half."""
-    allowed: float
-
-    @property
-    def flat(self) -> bool:
-        return self.growth <= self.allowed
 
 
 def memory(at_s: Sequence[float], resident_bytes: Sequence[int]) -> Memory | None:
@@ -42,8 +33,7 @@ def memory(at_s: Sequence[float], resident_bytes: Sequence[int]) -> Memory | Non
     bounds = [len(half) * window // _WINDOWS for window in range(_WINDOWS + 1)]
     floors = [min(half[first:last]) for first, last in pairwise(bounds)]
     slope = statistics.linear_regression(range(_WINDOWS), floors).slope
-    allowed = max(ALLOWED_BYTES, ALLOWED_PART * min(floors))
-    return Memory(at_quarters, max(resident_bytes), slope * (_WINDOWS - 1), allowed)
+    return Memory(at_quarters, max(resident_bytes), slope * (_WINDOWS - 1))
 
 
 def _nearest(at_s: Sequence[float], sizes: Sequence[int], moment: float) -> int:

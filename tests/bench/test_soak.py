@@ -137,7 +137,7 @@ def test_the_scripted_upstream_answers_with_the_mark_of_who_it_is() -> None:
     assert answer_to({"messages": [{"role": "user", "content": "hello"}]}) is None
 
 
-def test_memory_that_grows_all_the_while_is_not_flat() -> None:
+def test_memory_grows_where_its_floor_does_and_not_where_it_only_goes_up_and_down() -> None:
     at_s = [float(second) for second in range(400)]
     still = memory(at_s, [60 << 20] * 400)
     grows = memory(at_s, [(60 << 20) + second * (64 << 10) for second in range(400)])
@@ -146,7 +146,9 @@ def test_memory_that_grows_all_the_while_is_not_flat() -> None:
     assert still is not None
     assert grows is not None
     assert saws is not None
-    assert (still.flat, grows.flat, saws.flat) == (True, False, True)
+    assert still.growth == 0
+    assert grows.growth > 10 << 20
+    assert abs(saws.growth) < 1 << 20
     assert [size >> 20 for size in grows.at_quarters] == [66, 72, 78, 84]
 
 
