@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.growth.curve import Curve
 
@@ -37,6 +38,9 @@ def _panel(axes: Any, curve: Curve) -> None:
     axes.plot(sizes, linear, color="#8a8f98", linestyle="--", linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel=curve.over, ylabel=curve.unit, ylim=(low, high))
     axes.set_title(f"{curve.what.replace('`', '')}\nexponent {curve.exponent:+.2f}", fontsize=8)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda cost, _: f"{cost:,g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.label.set_size(7)
     axes.yaxis.label.set_size(7)
     axes.tick_params(labelsize=7)

@@ -33,7 +33,6 @@ _MEASURES: tuple[tuple[str, str, float], ...] = (
     ("one exchange by its id, in SQL", "s", 1.0),
     ("the same as `logs show` asks", "s", 0.0),
     ("workload + tag + last day", "s", 1.0),
-    ("opening the store alone", "s", 1.0),
     ("`nightschool status`", "s", 1.0),
     ("room on the disk, an exchange", "bytes", 0.0),
 )
@@ -65,15 +64,15 @@ def _measured(folder: Path, data: Path, rows: int) -> list[float]:
     """In the order of ``_MEASURES``."""
     some_id = _filed(data, rows) if rows <= FILED_UP_TO else write_store(data, rows)
     segments = read_manifest(data).segments("exchanges")
-    queries: tuple[tuple[str, list[str]], ...] = ((COUNT, []), (ONE, [some_id]), (FILTER, []), ("select 1", []))
-    count, by_id, filtered, opened = (_quickest_s(partial(_ask, data, sql, values)) for sql, values in queries)
+    queries: tuple[tuple[str, list[str]], ...] = ((COUNT, []), (ONE, [some_id]), (FILTER, []))
+    count, by_id, filtered = (_quickest_s(partial(_ask, data, sql, values)) for sql, values in queries)
     shown = _quickest_s(lambda: one(data, some_id))
     config = folder / "nightschool.yaml"
     upstreams = {"nobody": {"base_url": "http://127.0.0.1:9/v1"}}
     config.write_text(json.dumps({"data": "data", "upstreams": upstreams}))
     command = [str(Path(sys.executable).with_name("nightschool")), "status", "--config", str(config)]
     status = _quickest_s(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True))
-    return [count, by_id, shown, filtered, opened, status, sum(segment.bytes for segment in segments) / rows]
+    return [count, by_id, shown, filtered, status, sum(segment.bytes for segment in segments) / rows]
 
 
 def _filed(data: Path, rows: int) -> str:

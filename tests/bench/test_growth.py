@@ -92,7 +92,7 @@ def test_stores_are_measured_at_every_level_and_removed(tmp_path: Path) -> None:
 
     curves = stores.curves(tmp_path, said.append, levels=(500, 1_000))
 
-    assert [len(each.points) for each in curves] == [2] * 7
+    assert [len(each.points) for each in curves] == [2] * 6
     assert all(cost > 0 for each in curves for _, cost in each.points)
     assert not (tmp_path / "data").exists()
 
