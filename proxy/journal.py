@@ -258,13 +258,13 @@ class Journal:
         self._wake.set()
 
     def _append(self, target: Log, buffers: list[bytes]) -> bool:
-        frames = 1 if buffers else 0
+        frames = target.pending_frames + (1 if buffers else 0)
+        size = target.pending_bytes + sum(map(len, buffers))
         if target.pending:
-            frames += target.pending_frames
             buffers = target.pending + buffers
             target.pending = []
             target.pending_frames = target.pending_bytes = 0
-        portion = Portion(target, buffers, frames, sum(map(len, buffers)))
+        portion = Portion(target, buffers, frames, size)
         if self._behind and (queued := self._enqueue(portion)) is not None:
             return queued
         started = time.perf_counter()

@@ -54,6 +54,8 @@ class NoRecording:
 class PlainRecording:
     """Bytes as they came; a long answer goes to the log in parts, so that it is never held in memory."""
 
+    __slots__ = ("_chunks", "_held_bytes", "_id", "_journal", "_log", "_torn", "_total_bytes")
+
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._log: Log | None = None
