@@ -193,8 +193,13 @@ def test_refusals_are_counted(guarded: RunningProxy) -> None:
         counts = [line for line in metrics(guarded).splitlines() if 'refused_total{status="401"}' in line]
         return int(float(counts[0].split()[1])) if counts else 0
 
-    ask(guarded.url, chat_request())
-    until(lambda: refused() > 0)
+    def settled() -> bool:
+        """Every worker's snapshot is of now."""
+        counted = refused()
+        time.sleep(2.5)
+        return refused() == counted
+
+    until(settled)
     before = refused()
     ask(guarded.url, chat_request())
 
