@@ -36,6 +36,8 @@ SLOW_WRITE_S = 0.05
 SLOW_SYNC_S = 2.0
 TICK_S = 0.05
 MAX_PENDING_BYTES = 256 * 1024
+DRAIN_BYTES = 1 << 20
+"""Of one log are written together while the disk is behind: what is slow is mostly the write, not its length."""
 SHOUT_EVERY_S = 10.0
 LOOK_EVERY_S = 1.0
 
@@ -158,7 +160,18 @@ class Journal:
         self._stopping = True
         self._wake.set()
         await asyncio.to_thread(self._thread.join, timeout_s)
+        self._give_up()
         self._shout(force=True)
+
+    def _give_up(self) -> None:
+        """What is queued behind a disk that is still too slow at the end is lost, and counted."""
+        with self._lock:
+            left = sum(portion.frames for portion in self._queue)
+            self._queued_bytes -= sum(portion.bytes for portion in self._queue)
+            self._queue.clear()
+        if left:
+            self._overflowed += left
+            self._last_error = "the disk was too slow to take what was waiting when the proxy ended"
 
     @property
     def state(self) -> JournalState:
@@ -389,12 +402,23 @@ class Journal:
                         self._behind = False
                         log.warning("journal_caught_up")
                     return
-                portion = self._queue.popleft()
+                portion = self._oldest()
             started = time.perf_counter()
             self._write(portion)
             quick = time.perf_counter() - started < SLOW_WRITE_S / 10
             with self._lock:
                 self._queued_bytes -= portion.bytes
+
+    def _oldest(self) -> Portion:
+        """Of the queue, with those behind it that go to the same log; the lock is held."""
+        target, buffers, frames, size = self._queue.popleft()
+        buffers = list(buffers)
+        while self._queue and self._queue[0].log is target and size + self._queue[0].bytes <= DRAIN_BYTES:
+            following = self._queue.popleft()
+            buffers += following.buffers
+            frames += following.frames
+            size += following.bytes
+        return Portion(target, buffers, frames, size)
 
     def _sync(self) -> None:
         with self._lock:

@@ -511,16 +511,40 @@ async def test_closing_writes_what_is_queued(tmp_path: Path) -> None:
     assert [log[-1] for log in kinds(tmp_path)] == [wal.FINISHED] * 2
 
 
-async def test_closing_gives_up_on_a_disk_that_hangs(tmp_path: Path) -> None:
+async def test_a_slow_disk_gets_what_waits_in_few_writes(tmp_path: Path) -> None:
+    disk = Disk()
+    async with started(tmp_path, disk) as journal:
+        await fallen_behind(journal, disk)
+        exchange(journal, 2)
+        await asyncio.sleep(0.1)  # now the thread hangs in a write
+        for number in range(3, 100):
+            exchange(journal, number)
+        before = disk.writes
+        disk.write_gate.set()
+        await until(lambda: not journal.state.behind)
+
+        assert disk.writes - before <= 3
+    assert ended(tmp_path) == [an_id(number) for number in range(100)]
+
+
+async def test_closing_gives_up_on_a_disk_that_hangs_and_says_what_that_costs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     disk = Disk()
     journal = Journal(tmp_path, wal.Header, JournalSettings(), open_file=disk.open_file)
     journal.start()
     await fallen_behind(journal, disk)
     exchange(journal, 2)
+    await asyncio.sleep(0.1)  # now the thread hangs in a write
+    for number in range(3, 8):
+        exchange(journal, number)
 
     began = time.monotonic()
     await journal.close(timeout_s=0.2)
     assert time.monotonic() - began < 2
+    assert journal.state.lost == 2 * 5 + 1  # and the end of the log
+    assert journal.state.queued_bytes >= 0
+    assert "records_lost count=11" in caplog.text
 
     disk.write_gate.set()
     await journal.close()
