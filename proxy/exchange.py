@@ -214,9 +214,11 @@ class Exchange:
         """What was asked for the record and is the reason why the upstream refuses the request."""
         connection = self._connection
         assert connection is not None
-        if not self._asked or not 400 <= connection.status < 500:
-            return ()
-        return await named_in_refusal(self._asked, connection)
+        return await named_in_refusal(self._asked, connection) if self._may_be_refused(connection) else ()
+
+    def _may_be_refused(self, connection: Connection) -> bool:
+        """The answer may be a refusal of what only the record asked for."""
+        return bool(self._asked) and 400 <= connection.status < 500
 
     def _inquiry(self, pool: UpstreamPool, *, but_not: Inquiry) -> Inquiry:
         client = self._client
@@ -308,7 +310,7 @@ class Exchange:
         if not connection.has_head:
             if connection.failed:
                 self._call_task(self._raise(connection))
-        elif self._asked and 400 <= connection.status < 500:
+        elif self._may_be_refused(connection):
             connection.on_arrival = None
             self._call_task(self._refused())
         else:

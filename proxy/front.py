@@ -29,6 +29,7 @@ from proxy.upstream import UpstreamPool
 LOOK_EVERY_S = 0.1
 _NEVER_FORWARDED = (b"CONNECT", b"TRACE")
 """A tunnel is none of the API; an upstream that answers TRACE would show the caller our key for it."""
+_ALLOWED = b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 _FAULT = "proxy_fault path=%r"
 
 log = logging.getLogger("nightschool.front")
@@ -103,9 +104,7 @@ class Front:
             self._refuse(client, str(fault), param=fault.header)
             return False
         if client.method in _NEVER_FORWARDED:
-            self.runtime.metrics.count("nightschool_refused", "405")
-            body = error_object(f"nightschool: {client.method.decode()} is not forwarded", "invalid_request_error")
-            answer_json(client, 405, body, b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+            self._refuse(client, f"{client.method.decode()} is not forwarded", status=405, lines=_ALLOWED)
             return False
         if climbs(client.raw_path):
             self._refuse(client, "the path climbs out of the API with '.' segments", param="path")
@@ -153,10 +152,19 @@ class Front:
         self.runtime.metrics.count("nightschool_refused", str(refused.status))
         answer_json(client, refused.status, refused.body, refused.lines)
 
-    def _refuse(self, client: Client, problem: str, *, param: str, status: int = 400, code: str | None = None) -> None:
+    def _refuse(
+        self,
+        client: Client,
+        problem: str,
+        *,
+        param: str | None = None,
+        status: int = 400,
+        code: str | None = None,
+        lines: bytes = b"",
+    ) -> None:
         self.runtime.metrics.count("nightschool_refused", str(status))
         error_type = "invalid_request_error" if status < 500 else "student_unavailable"
-        answer_json(client, status, error_object(f"nightschool: {problem}", error_type, code=code, param=param))
+        answer_json(client, status, error_object(f"nightschool: {problem}", error_type, code=code, param=param), lines)
 
     async def look_after(self) -> None:
         """Runs beside the requests: ends what has been silent for too long."""

@@ -5,24 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bench.proxy.figures import Figure, figures, number
-from bench.proxy.machine import Machine
 from bench.proxy.memory import Growth
 from bench.proxy.peer import LITELLM, NGINX, NIGHTSCHOOL
 from bench.proxy.results import Results, Values
 from bench.proxy.rounds import PLAIN, Window
 from bench.proxy.scaling import Scaling, WorkersRun
 from bench.proxy.table import heading, render
-
-MACHINE = Machine(
-    processor="Some CPU",
-    cores=2,
-    memory_bytes=24 << 30,
-    kernel="6.1",
-    python="3.11",
-    proxy_core=0,
-    load_cores=[1],
-    load_average=0.25,
-)
+from tests.bench.suite_results import MACHINE
 
 
 def window(peer: str, round_number: int, cpu_ms: float) -> Window:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import uvicorn
 
 from proxy.client import Client, ClientLeft
 from proxy.request_head import RequestHead
@@ -52,16 +53,25 @@ async def nothing_to_say(scope: object, receive: object, send: Callable[[Any], A
 @contextlib.asynccontextmanager
 async def serving(answer: Answer, application: Application = nothing_to_say) -> AsyncIterator[int]:
     """The port of a server whose API is ``answer``."""
+    async with running(answer, application) as (_, port):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def running(
+    answer: Answer, application: Application = nothing_to_say
+) -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """The server itself, and its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = build_server(Desk(answer), application, drain_s=1.0)
-    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    serves = asyncio.ensure_future(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.005)
     try:
-        yield listener.getsockname()[1]
+        yield server, listener.getsockname()[1]
     finally:
         server.should_exit = True
-        await running
+        await serves
 
 
 @contextlib.asynccontextmanager
@@ -506,28 +516,24 @@ async def waiting(client: Client) -> None:
 async def test_a_connection_that_asks_nothing_for_long_is_closed_and_one_under_way_is_not(
     sent: bytes, answer: Answer, closes: bool
 ) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = build_server(Desk(answer), nothing_to_say, drain_s=1.0)
-    running = asyncio.ensure_future(server.serve(sockets=[listener]))
-    reader, writer = await asyncio.open_connection(*listener.getsockname())
-    writer.write(sent)
-    while not server.server_state.connections:
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)
+    async with running(answer) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
 
-    close_idle(server)
-    assert not reader.at_eof()
-    (connection,) = server.server_state.connections
-    assert isinstance(connection, FrontProtocol)
-    connection.idle_since -= KEEP_ALIVE_S
-    close_idle(server)
+        close_idle(server)
+        assert not reader.at_eof()
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, FrontProtocol)
+        connection.idle_since -= KEEP_ALIVE_S
+        close_idle(server)
 
-    if closes:
-        await asyncio.wait_for(reader.read(), 5)
-    assert bool(server.server_state.connections) is not closes
-    writer.close()
-    server.should_exit = True
-    await running
+        if closes:
+            await asyncio.wait_for(reader.read(), 5)
+        assert bool(server.server_state.connections) is not closes
+        writer.close()
 
 
 @pytest.fixture
