@@ -157,10 +157,8 @@ def _memory(results: Results) -> Iterator[Figure]:
 def _scaling(results: Results) -> Iterator[Figure]:
     if (found := results.scaling) is None:
         return
-    how = "throughput" if found.measured else "rate at which the busiest worker is full"
-    one, two = (
-        Values(run.rate if found.measured else run.full_rate for run in runs) for runs in (found.one, found.two)
-    )
+    how = "throughput" if found.measured else "with a core for each"
+    one, two = (Values(run.rate if found.measured else run.capacity for run in runs) for runs in (found.one, found.two))
     name = f"two workers, {scaling.CONNECTIONS} connections: {how}, requests/s"
     yield Figure(
         name,
@@ -169,4 +167,5 @@ def _scaling(results: Results) -> Iterator[Figure]:
         target="≥ 1.7 x",
         met=found.ratio >= 1.7,
     )
-    yield Figure("  share of the busier worker", nightschool=f"{found.busiest_share:.0%}")
+    shares = f"{found.busiest_share:.0%} of the CPU time"
+    yield Figure("  until the busier worker is full", nightschool=shares, ratio=f"{found.busiest_ratio:.2f} x")

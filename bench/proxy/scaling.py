@@ -1,8 +1,10 @@
 """Whether a second worker brings a second worker's worth of throughput.
 
-On few cores the generator runs out before two workers do. What can be shown then is the rate at which the busiest
-worker would be full: exchanges per second of *its* CPU time. It falls short of twice the single worker's when an
-exchange costs more CPU beside a second worker, or when the kernel spreads connections unevenly.
+On few cores the generator runs out before two workers do, and the worker that shares its core with the generator gets
+less of the work. What can be shown then is what the workers would do with a core each: exchanges per second of CPU
+time, times workers. It falls short of twice the single worker's when an exchange costs more beside a second worker. How
+unevenly the kernel spreads connections is not in it: clients that wait for their answers keep both workers full. Where
+traffic comes at a rate of its own, the busiest worker is full first; at which rate, is told beside.
 """
 
 from __future__ import annotations
@@ -34,8 +36,13 @@ class WorkersRun(msgspec.Struct, frozen=True, kw_only=True):
         return self.exchanges / self.wall_s
 
     @property
-    def full_rate(self) -> float:
-        """Exchanges a second at which the busiest worker has no CPU time left."""
+    def capacity(self) -> float:
+        """Exchanges a second of workers that have a core each, and enough to do."""
+        return len(self.cpu_s) * self.exchanges / sum(self.cpu_s)
+
+    @property
+    def busiest_full(self) -> float:
+        """Exchanges a second at which the busiest worker has no CPU time left, with the shares as they were."""
         return self.exchanges / max(self.cpu_s)
 
     @property
@@ -57,9 +64,14 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ratio(self) -> float:
-        """Throughput of two over one: as measured where the generator left room, else of the full rates."""
+        """Throughput of two over one: as measured where the generator left room, else the capacities."""
         pairs = zip(self.one, self.two, strict=True)
-        return median(two.rate / one.rate if self.measured else two.full_rate / one.full_rate for one, two in pairs)
+        return median(two.rate / one.rate if self.measured else two.capacity / one.capacity for one, two in pairs)
+
+    @property
+    def busiest_ratio(self) -> float:
+        """The same until the busiest of two is full."""
+        return median(two.busiest_full / one.busiest_full for one, two in zip(self.one, self.two, strict=True))
 
     @property
     def busiest_share(self) -> float:

@@ -69,14 +69,22 @@ def test_memory_may_move_by_five_percent_either_way(last: int, met: bool) -> Non
     assert line(results, "worker: CPU ms").nightschool == "0.100"
 
 
-def test_two_workers_are_limited_by_the_busier_one_where_the_generator_left_no_room() -> None:
+def test_two_workers_are_compared_by_their_capacity_where_the_generator_left_no_room() -> None:
     one = WorkersRun(exchanges=10_000, wall_s=2.0, cpu_s=[1.0])
     two = WorkersRun(exchanges=12_000, wall_s=2.0, cpu_s=[0.8, 0.4])
     scaling = Scaling(one=[one], two=[two])
 
     assert not scaling.measured
-    assert scaling.ratio == pytest.approx(1.5)
+    assert scaling.ratio == pytest.approx(2.0), "an exchange costs 0.1 ms alone and beside another"
+    assert scaling.busiest_ratio == pytest.approx(1.5)
     assert scaling.busiest_share == pytest.approx(2 / 3)
+
+
+def test_two_workers_fall_short_where_an_exchange_costs_more_beside_another() -> None:
+    one = WorkersRun(exchanges=10_000, wall_s=2.0, cpu_s=[1.0])
+    two = WorkersRun(exchanges=10_000, wall_s=2.0, cpu_s=[0.6, 0.6])
+
+    assert Scaling(one=[one], two=[two]).ratio == pytest.approx(1 / 0.6)
 
 
 def test_two_full_workers_are_compared_by_what_they_really_answered() -> None:
