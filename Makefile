@@ -11,7 +11,7 @@ MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check conformance bench bench-peers bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate bench-growth soak lock audit-dependencies fuzz clean clean-engine
+.PHONY: help install install-engine install-trl model demo demo-quick demo-proxy test check conformance bench bench-peers bench-proxy bench-routing bench-adapters bench-two-nights bench-store bench-console bench-dataset bench-distill bench-gate bench-training bench-growth soak lock audit-dependencies fuzz clean clean-engine
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 22
@@ -81,6 +81,9 @@ bench-gate: install ## how often the gate promotes a worse student in 30 nights,
 
 bench-distill: install model ## what students learn, against the truth (hours; goes on where it was)
 	$(VENV)/bin/python -m bench.distill
+
+bench-training: install install-trl model ## training speed and memory beside TRL's SFTTrainer (20 minutes)
+	$(VENV)/bin/python -m bench.distill.speed
 
 bench-growth: install ## how cost grows with streams, exchanges, workloads and adapters; renews docs/growth.png (20 minutes, 8 GB of disk)
 	$(VENV)/bin/python -m bench.growth --png docs/growth.png

@@ -24,14 +24,9 @@ RESULTS = Path(__file__).with_name("results.jsonl")
 
 def main(argv: list[str] | None = None) -> int:
     """0: every run that was asked for has a result; whether targets are met stands in the table."""
-    given = sys.argv[1:] if argv is None else argv
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds the stack, as Ctrl-C does
     try:
-        if given[:1] == ["speed"]:
-            from bench.distill.speed import main as speed
-
-            return speed(given[1:])
-        arguments = _parse(given)
+        arguments = _parse(argv)
         kept = WORK / "quick.jsonl" if arguments.quick else RESULTS
         planned = chosen(runs(), arguments.only, dict(arguments.set), quick=arguments.quick)
         if not arguments.table:
@@ -71,7 +66,7 @@ def _setting(text: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
-def _parse(given: list[str]) -> argparse.Namespace:
+def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.distill", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="these runs (globs) alone")
     parser.add_argument("--again", action="store_true", help="make also the runs that have a result")
@@ -82,7 +77,7 @@ def _parse(given: list[str]) -> argparse.Namespace:
         "--set", action="append", default=[], type=_setting, metavar="KEY=VALUE", help="another `distill:` setting"
     )
     add_json_option(parser)
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Training speed and memory beside TRL's SFTTrainer: the same rows, model, batch and LoRA, by turns.
 
-    python -m bench.distill speed [--rounds 3] [--rows 64] [--threads 2]
+    python -m bench.distill.speed [--rounds 3] [--rows 64] [--threads 2] [--json FILE]
 
 A token is one of a prompt or a completion, whoever computes it how: the sum over all examples that a step learns from,
 without padding, divided by the seconds of the training, without loading. What many prompts begin with is computed once
@@ -29,6 +29,7 @@ from bench.distill.plan import Run
 from bench.distill.school import DATASET_SETTINGS, nightschool
 from bench.distill.task import Case, Task
 from bench.distill.traffic import CONFIG, PROGRAM, configure
+from bench.figure import Figure, Spread, add_json_option, print_figures, write_figures
 from bench.proxy.failure import BenchFailure
 from demo.engine import MODEL_FOLDER
 from nightschool.formats import format_for, render_completion, render_prompt
@@ -64,13 +65,14 @@ class Pair(NamedTuple):
     trl: Cost
 
 
-def main(given: Sequence[str]) -> int:
-    """0 when it could be measured; whether the targets are met stands in the table."""
-    arguments = _parse(given)
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when the targets are met; raises ``BenchFailure`` where there is no TRL."""
+    arguments = _parse(argv)
     if not TRL_PYTHON.exists():
         raise BenchFailure(f"there is no TRL: {TRL_PYTHON} does not exist; try `make install-trl`")
     shutil.rmtree(WORK, ignore_errors=True)
     kinds = {"system prompt and tool in common": _redaction(arguments.rows), "nothing in common": _bare(arguments.rows)}
+    found: list[Figure] = []
     for number, (kind, task) in enumerate(kinds.items()):
         folder = WORK / str(number)
         rows = _prepare(task, folder)
@@ -79,8 +81,15 @@ def main(given: Sequence[str]) -> int:
             pair = Pair(_ours(task, folder, turn, arguments.threads), _trl(folder, turn, arguments.threads))
             print(f"{kind}, round {turn}: {_told(pair)}", file=sys.stderr, flush=True)
             rounds.append(pair)
-        print(f"\n{kind} ({len(rows)} rows, {arguments.threads} threads)\n{comparison(rounds)}")
-    return 0
+        print(f"{kind}: {len(rows)} rows, {arguments.threads} threads", file=sys.stderr, flush=True)
+        found += compared(kind, rounds)
+    write_figures(arguments.json, found, versions={"TRL": _trl_version()})
+    return print_figures("training", found)
+
+
+def _trl_version() -> str:
+    command = [str(TRL_PYTHON), "-c", "from importlib.metadata import version; print(version('trl'))"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _redaction(rows: int) -> Task:
@@ -167,30 +176,44 @@ def _told(pair: Pair) -> str:
     )
 
 
-def comparison(rounds: Sequence[Pair]) -> str:
+def compared(kind: str, rounds: Sequence[Pair]) -> list[Figure]:
     """Medians over the rounds; ratios are those within a round."""
-    speed = statistics.median(pair.ours.tokens_per_s / pair.trl.tokens_per_s for pair in rounds)
-    memory = statistics.median(pair.ours.peak_bytes / pair.trl.peak_bytes for pair in rounds)
-    rows = (
-        ("", "nightschool", "TRL", "ratio", "target", "met?"),
-        ("tokens/s", *_medians(rounds, 0, 1), f"{speed:.2f}", f">= {RATIO}", _met(speed >= RATIO)),
-        ("peak MiB", *_medians(rounds, 1, 2**20), f"{memory:.2f}", "<= 1", _met(memory <= 1)),
-    )
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+    speed = Spread.of(pair.ours.tokens_per_s / pair.trl.tokens_per_s for pair in rounds)
+    memory = Spread.of(pair.ours.peak_bytes / pair.trl.peak_bytes for pair in rounds)
+    return [
+        Figure(
+            f"training beside TRL, {kind}: tokens/s",
+            f"{_medians(rounds, 0, 1)}; {speed.median:.2f} x",
+            target=f">= {RATIO} x",
+            met=speed.median >= RATIO,
+            spread=speed,
+        ),
+        Figure(
+            f"training beside TRL, {kind}: peak memory, MiB",
+            f"{_medians(rounds, 1, 2**20)}; {memory.median:.2f} x",
+            target="<= 1 x",
+            met=memory.median <= 1,
+            spread=memory,
+        ),
+    ]
 
 
-def _medians(rounds: Sequence[Pair], field: int, unit: int) -> list[str]:
-    return [f"{statistics.median(pair[who][field] for pair in rounds) / unit:,.0f}" for who in (0, 1)]
+def _medians(rounds: Sequence[Pair], field: int, unit: int) -> str:
+    ours, trl = (statistics.median(pair[who][field] for pair in rounds) / unit for who in (0, 1))
+    return f"{ours:,.0f}, TRL {trl:,.0f}"
 
 
-def _met(met: bool) -> str:
-    return "yes" if met else "NO"
-
-
-def _parse(given: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.distill speed", description=__doc__.splitlines()[0])
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.distill.speed", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    return parser.parse_args(given)
+    add_json_option(parser)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchFailure as failure:
+        sys.exit(f"bench: {failure}")

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Collection
 from typing import NamedTuple
 
+from bench.distill.speed import TRL_PYTHON
 from demo.engine import why_missing
 
 
@@ -22,6 +23,8 @@ class Benchmark(NamedTuple):
     """More arguments, for a run that shows only that everything works."""
     engine: bool = False
     """It needs the engine and the model of `make model`."""
+    trl: bool = False
+    """It needs `make install-trl`."""
     picture: str = ""
     """That it draws, seen from the document."""
 
@@ -31,6 +34,8 @@ class Benchmark(NamedTuple):
             return f"there is no module {self.module}"
         if self.engine and (why := why_missing()) is not None:
             return f"{why}; make model"
+        if self.trl and not TRL_PYTHON.exists():
+            return "there is no TRL; make install-trl"
         return ""
 
 
@@ -79,6 +84,15 @@ ALL = (
         engine=True,
     ),
     Benchmark("two-nights", "Two workloads, a night each", "bench.two_nights", "bench-two-nights", engine=True),
+    Benchmark(
+        "training",
+        "Training beside TRL",
+        "bench.distill.speed",
+        "bench-training",
+        (),
+        ("--rounds", "1", "--rows", "16"),
+        trl=True,
+    ),
     Benchmark("distill", "What students learn, against the truth", "bench.distill", "bench-distill", ("--table",)),
 )
 """In the order of the document. Of the last one only the runs that there are: all of them together take days."""

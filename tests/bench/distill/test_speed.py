@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.distill.speed import Cost, Pair, comparison, row_of
+from bench.distill.speed import Cost, Pair, compared, row_of
 
 TOOL = {"type": "function", "function": {"name": "redact", "parameters": {"type": "object"}}}
 
@@ -14,10 +14,21 @@ def test_ratios_are_taken_within_a_round_and_their_median_is_shown() -> None:
         Pair(ours=Cost(100, 4 << 30), trl=Cost(100, 8 << 30)),
     ]
 
-    lines = comparison(rounds).splitlines()
+    speed, memory = compared("all alike", rounds)
 
-    assert lines[2] == "| tokens/s | 150 | 100 | 3.00 | >= 1.3 | yes |"
-    assert lines[3] == "| peak MiB | 4,096 | 8,192 | 0.50 | <= 1 | yes |"
+    assert (speed.name, speed.value) == ("training beside TRL, all alike: tokens/s", "150, TRL 100; 3.00 x")
+    assert (speed.target, speed.met) == (">= 1.3 x", True)
+    assert (memory.name, memory.value) == (
+        "training beside TRL, all alike: peak memory, MiB",
+        "4,096, TRL 8,192; 0.50 x",
+    )
+    assert (memory.target, memory.met) == ("<= 1 x", True)
+
+
+def test_a_training_that_is_slower_than_asked_for_or_takes_more_memory_misses_its_target() -> None:
+    speed, memory = compared("all alike", [Pair(ours=Cost(120, 5 << 30), trl=Cost(100, 4 << 30))])
+
+    assert (speed.met, memory.met) == (False, False)
 
 
 def test_a_row_is_the_prompt_and_the_answer_as_the_student_reads_and_writes_them() -> None:
