@@ -2,11 +2,13 @@
 
 The policy, which stands here and nowhere else: **recording never delays or fails a request.**
 
-- A healthy disk is written to directly, one ``writev`` per frame into the page cache, which survives the death of the
-process. - A disk that is slow (a write over ``SLOW_WRITE_S``, or a sync outstanding for ``SLOW_SYNC_S``: a hung disk
-shows there first) is written to by a thread, from a queue of at most ``queue_bytes``. What does not fit is lost,
-counted and shouted. - A disk that refuses (full, gone) costs the frames that it refuses: lost, counted and shouted;
-the next frame is tried again.
+* A healthy disk is written to directly, one ``writev`` for all that waits, into the page cache, which survives the
+  death of the process.
+* A disk that is slow (a write over ``SLOW_WRITE_S``, or a sync outstanding for ``SLOW_SYNC_S``: a hung disk shows there
+  first) is written to by a thread, from a backlog of at most ``queue_bytes``. What does not fit is lost, counted and
+  shouted.
+* A disk that refuses (full, gone) costs the frames that it refuses: lost, counted and shouted; the next frame is tried
+  again.
 
 Every exchange lives in one log from its REQUEST to its END. A log is retired after ``segment_s`` or ``segment_bytes``
 and finished when the last of its exchanges has ended; then it is the recorder's.
@@ -24,11 +26,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from nightschool.store import wal
+from proxy.backlog import Backlog
+from proxy.log import Log, Portion
 from proxy.log_file import DiskLog, LogFile
 from proxy.turn import Turn
 
@@ -36,36 +40,10 @@ SLOW_WRITE_S = 0.05
 SLOW_SYNC_S = 2.0
 TICK_S = 0.05
 MAX_PENDING_BYTES = 256 * 1024
-DRAIN_BYTES = 1 << 20
-"""Of one log are written together while the disk is behind: what is slow is mostly the write, not its length."""
 SHOUT_EVERY_S = 10.0
 LOOK_EVERY_S = 1.0
 
 log = logging.getLogger("nightschool.journal")
-
-
-class Log:
-    """One log and who still writes to it."""
-
-    def __init__(self, path: Path, header: wal.Header) -> None:
-        self.path = path
-        self.header = header
-        self.opened_at = time.monotonic()
-        self.bytes = 0
-        self.open_exchanges = 0
-        self.retired = False
-        self.pending: list[bytes] = []
-        """Frames that wait to be written together: at the end of the turn if there is an END, else with the tick."""
-        self.pending_frames = 0
-        self.pending_bytes = 0
-        self.ends_wait = False
-        """An END is among them."""
-        self.dirty = False
-        """Written to since the last sync."""
-        self.deleted = False
-        """By somebody else: what is written to it cannot be found."""
-        self.file: LogFile | None = None
-        """None until the first frame is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +54,6 @@ class JournalSettings:
     segment_s: float = 10.0
     segment_bytes: int = 16 << 20
     queue_bytes: int = 32 << 20
-
-
-class Portion(NamedTuple):
-    """Frames for one log that are written together."""
-
-    log: Log
-    buffers: list[bytes]
-    frames: int
-    bytes: int
 
 
 class JournalState(msgspec.Struct, frozen=True):
@@ -129,14 +98,11 @@ class Journal:
         self._lost_when_shouted = 0
         self._shouted_at = 0.0
         self._looked_at = 0.0
-        # Shared with the thread; the lock is held for queue operations only, never during a write.
-        self._lock = threading.Lock()
-        self._queue: deque[Portion] = deque()
-        self._queued_bytes = 0
-        self._behind = False
+        # Shared with the thread.
+        self._backlog = Backlog()
         self._dirty: deque[Log] = deque()
-        self._closing: list[Log] = []
-        self._durable_waiters: list[asyncio.Future[None]] = []
+        self._closing: deque[Log] = deque()
+        self._durable_waiters: deque[asyncio.Future[None]] = deque()
         self._sync_began: float | None = None
         self._wake = threading.Event()
         self._stopping = False
@@ -160,22 +126,15 @@ class Journal:
         self._stopping = True
         self._wake.set()
         await asyncio.to_thread(self._thread.join, timeout_s)
-        self._give_up()
-        self._shout(force=True)
-
-    def _give_up(self) -> None:
-        """What is queued behind a disk that is still too slow at the end is lost, and counted."""
-        with self._lock:
-            left = sum(portion.frames for portion in self._queue)
-            self._queued_bytes -= sum(portion.bytes for portion in self._queue)
-            self._queue.clear()
-        if left:
-            self._overflowed += left
+        if dropped := self._backlog.give_up():
+            self._overflowed += dropped
             self._last_error = "the disk was too slow to take what was waiting when the proxy ended"
+        self._shout(force=True)
 
     @property
     def state(self) -> JournalState:
-        return JournalState(self._frames, self._bytes, self._lost, self._queued_bytes, self._behind, self._last_error)
+        backlog = self._backlog
+        return JournalState(self._frames, self._bytes, self._lost, backlog.bytes, backlog.behind, self._last_error)
 
     @property
     def _lost(self) -> int:
@@ -194,9 +153,7 @@ class Journal:
         return current
 
     def _pend(self, current: Log, buffers: list[bytes]) -> None:
-        current.pending += buffers
-        current.pending_frames += 1
-        current.pending_bytes += sum(map(len, buffers))
+        current.pend(buffers)
         if current.pending_bytes > MAX_PENDING_BYTES:
             self._append(current, [])
 
@@ -240,10 +197,9 @@ class Journal:
     async def durable(self) -> None:
         """Returns once what was written so far is on the disk; at once while that is too slow to wait for."""
         self._write_ends()
-        if self._loop is not None and not self._behind:
+        if self._loop is not None and not self._backlog.behind:
             waiter = self._loop.create_future()
-            with self._lock:
-                self._durable_waiters.append(waiter)
+            self._durable_waiters.append(waiter)
             self._wake.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(waiter, SLOW_SYNC_S)
@@ -266,19 +222,16 @@ class Journal:
 
     def _finish(self, finished: Log) -> None:
         self._append(finished, wal.encode(wal.FINISHED, None))
-        with self._lock:
-            self._closing.append(finished)
+        self._closing.append(finished)
         self._wake.set()
 
     def _append(self, target: Log, buffers: list[bytes]) -> bool:
-        frames = target.pending_frames + (1 if buffers else 0)
-        size = target.pending_bytes + sum(map(len, buffers))
-        if target.pending:
-            buffers = target.pending + buffers
-            target.pending = []
-            target.pending_frames = target.pending_bytes = 0
-        portion = Portion(target, buffers, frames, size)
-        if self._behind and (queued := self._enqueue(portion)) is not None:
+        """Write what waits for ``target``, and a frame of ``buffers`` if there are any; False when it is lost."""
+        portion = target.portion(buffers)
+        if self._backlog.behind and (queued := self._backlog.put(portion, self.settings.queue_bytes)) is not None:
+            if not queued:
+                self._overflowed += portion.frames
+                self._last_error = f"the disk is too slow: {self._backlog.bytes >> 20} MiB are waiting"
             return queued
         started = time.perf_counter()
         kept = self._write(portion)
@@ -288,25 +241,12 @@ class Journal:
             self.rotate()
         return kept
 
-    def _enqueue(self, portion: Portion) -> bool | None:
-        """Leave it to the thread: True, or False if the queue is full. None: the thread has caught up meanwhile."""
-        with self._lock:
-            if not self._behind:
-                return None
-            if self._queued_bytes + portion.bytes > self.settings.queue_bytes:
-                self._overflowed += portion.frames
-                self._last_error = f"the disk is too slow: {self._queued_bytes >> 20} MiB are waiting"
-                return False
-            self._queue.append(portion)
-            self._queued_bytes += portion.bytes
-        return True
-
     def _tick(self) -> None:
         assert self._loop is not None
         self._timer = self._loop.call_later(TICK_S, self._tick)
         now = time.monotonic()
         began = self._sync_began
-        if began is not None and now - began > SLOW_SYNC_S and not self._behind:
+        if began is not None and now - began > SLOW_SYNC_S:
             self._fall_behind("a sync has not returned for %.1f s" % (now - began))
         if self._current is not None and self._current.pending:
             self._append(self._current, [])
@@ -316,13 +256,13 @@ class Journal:
             self._looked_at = now
             if self._current is not None and self._is_deleted(self._current):
                 self.rotate()
-        if self._dirty or self._behind or self._closing:
+        if self._dirty or self._backlog.behind or self._closing:
             self._wake.set()
         self._shout()
 
     def _is_deleted(self, current: Log) -> bool:
         """Somebody has deleted the log under us: say so, once."""
-        if self._behind or current.deleted or current.file is None or not current.file.lost():
+        if self._backlog.behind or current.deleted or current.file is None or not current.file.lost():
             return False
         current.deleted = True
         self._refused += 1
@@ -331,12 +271,9 @@ class Journal:
         return True
 
     def _fall_behind(self, why: str) -> None:
-        with self._lock:
-            if self._behind:
-                return
-            self._behind = True
-        log.warning("journal_behind cause=%r; frames are queued, traffic goes on", why)
-        self._wake.set()
+        if self._backlog.fall_behind():
+            log.warning("journal_behind cause=%r; frames are queued, traffic goes on", why)
+            self._wake.set()
 
     def _shout(self, *, force: bool = False) -> None:
         now = time.monotonic()
@@ -383,10 +320,10 @@ class Journal:
     # -- in the thread
 
     def _run(self) -> None:
-        while not (self._stopping and not self._queue and not self._closing and not self._dirty):
+        while not (self._stopping and not self._backlog and not self._closing and not self._dirty):
             self._wake.wait()
             self._wake.clear()
-            if self._behind:
+            if self._backlog.behind:
                 self._drain()
             self._sync()
             if self._stopping:
@@ -395,37 +332,19 @@ class Journal:
     def _drain(self) -> None:
         """Write what is queued; when nothing is left and writes are quick again, hand writing back to the loop."""
         quick = False
-        while True:
-            with self._lock:
-                if not self._queue:
-                    if quick or self._stopping:
-                        self._behind = False
-                        log.warning("journal_caught_up")
-                    return
-                portion = self._oldest()
+        while (portion := self._backlog.take(quick=quick or self._stopping)) is not None:
             started = time.perf_counter()
             self._write(portion)
             quick = time.perf_counter() - started < SLOW_WRITE_S / 10
-            with self._lock:
-                self._queued_bytes -= portion.bytes
-
-    def _oldest(self) -> Portion:
-        """Of the queue, with those behind it that go to the same log; the lock is held."""
-        target, buffers, frames, size = self._queue.popleft()
-        buffers = list(buffers)
-        while self._queue and self._queue[0].log is target and size + self._queue[0].bytes <= DRAIN_BYTES:
-            following = self._queue.popleft()
-            buffers += following.buffers
-            frames += following.frames
-            size += following.bytes
-        return Portion(target, buffers, frames, size)
+            self._backlog.written(portion)
+        if not self._backlog.behind:
+            log.warning("journal_caught_up")
 
     def _sync(self) -> None:
-        with self._lock:
-            waiters, self._durable_waiters = self._durable_waiters, []
-            closing: list[Log] = []
-            if not self._queue:  # else the FINISHED frame of a log may still be in it
-                closing, self._closing = self._closing, []
+        waiters = [self._durable_waiters.popleft() for _ in range(len(self._durable_waiters))]
+        finished_logs = len(self._closing)
+        if self._backlog:  # the FINISHED frame of one may still be in it; it went there before the log came here
+            finished_logs = 0
         self._sync_began = time.monotonic()
         while self._dirty:
             written = self._dirty.popleft()
@@ -434,7 +353,7 @@ class Journal:
                 with contextlib.suppress(OSError):  # the next write meets the same disk and counts what it costs
                     written.file.sync()
         self._sync_began = None
-        for finished in closing:
+        for finished in [self._closing.popleft() for _ in range(finished_logs)]:
             if finished.file is not None:
                 with contextlib.suppress(OSError):
                     finished.file.close()

@@ -21,7 +21,8 @@ from nightschool.wire.reassemble import reassemble
 from nightschool.wire.redact import Redactor
 from nightschool.wire.request import read_request
 from nightschool.wire.sse import is_event_stream
-from proxy.journal import Journal, Log
+from proxy.journal import Journal
+from proxy.log import Log
 from proxy.reduced import REQUEST_COLUMNS, RESPONSE_COLUMNS, without_text
 
 SPILL_BYTES = 64 * 1024
