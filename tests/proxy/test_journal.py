@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightschool.store import wal
-from proxy.journal import LOOK_EVERY_S, SLOW_SYNC_S, SLOW_WRITE_S, TICK_S, Journal, JournalSettings, Log
+from proxy.journal import LOOK_EVERY_S, SLOW_SYNC_S, SLOW_WRITE_S, TICK_S, Journal, JournalSettings
+from proxy.log import Log
 from proxy.log_file import DiskLog
 from tests.proxy.weathered_disk import Disk
 
