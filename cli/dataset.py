@@ -52,9 +52,10 @@ def build(
     from distill.selection import Selection
     from nightschool.store.reader import take_snapshot
 
-    selection = Selection(workload, where, window)
     with data_folder(config) as folder:
-        settings = settings_of(configured(config).distill_of(workload))
+        known = configured(config)
+        selection = Selection.configured(known, workload, where=where, window=window)
+        settings = settings_of(known.distill_of(workload))
         most = sum(segment.rows for segment in take_snapshot(folder).segments("exchanges", window))
         with progress_bar("reading", most) as bar:
             manifest = make(folder, selection, settings, progress=bar)

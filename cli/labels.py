@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.log_filter import SinceOption, UntilOption, WhereOption, filter_from
-from cli.options import ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption, configured
 
 labels_app = typer.Typer(help="Correct answers: a label replaces the logged answer in datasets.", no_args_is_help=True)
 
@@ -83,5 +83,6 @@ def export_labels(
     from distill.selection import Selection
 
     with data_folder(config) as folder:
-        written = write(folder, Selection(workload, where, window), opened(output), limit=limit)
+        selection = Selection.configured(configured(config), workload, where=where, window=window)
+        written = write(folder, selection, opened(output), limit=limit)
     print(f"{written:,} exchanges written to {'standard output' if str(output) == '-' else output}", file=sys.stderr)

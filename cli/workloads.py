@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.log_filter import filter_from
-from cli.options import ConfigOption, JsonOption
+from cli.options import ConfigOption, JsonOption, configured
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from distill.workloads.discover import Discovery, Workload
 
 
@@ -50,7 +52,13 @@ def workloads(
         elif yaml is not None:
             print(_rule(found.find(yaml)), end="")
         else:
-            _print_table(found, limit)
+            _print_table(found, limit, _owners(config))
+
+
+def _owners(config: Path | None) -> dict[str, str]:
+    """Group -> the workload that learns from it, too."""
+    known = configured(config).workloads
+    return {group: name for name, workload in known.items() for group in workload.recorded_as}
 
 
 def _rule(workload: Workload) -> str:
@@ -69,7 +77,7 @@ def _rule(workload: Workload) -> str:
     return workload.rule
 
 
-def _print_table(found: Discovery, limit: int) -> None:
+def _print_table(found: Discovery, limit: int, owners: dict[str, str]) -> None:
     import sys
 
     from cli.screen import Column, console, table_that_fits
@@ -89,16 +97,17 @@ def _print_table(found: Discovery, limit: int) -> None:
         Column("example", 20, may_go=4),
     )
     output = console()
-    rows = [row for workload in found.workloads[:limit] for row in _rows(workload)]
+    rows = [row for workload in found.workloads[:limit] for row in _rows(workload, owners)]
     output.print(table_that_fits(columns, rows, output.width))
-    for line in _notes(found, limit):
+    for line in _notes(found, limit, owners):
         print(line, file=sys.stderr)
 
 
-def _rows(workload: Workload) -> Iterator[list[str]]:
-    yield _cells(workload, workload.id if workload.named else f"{workload.id} (no rule)")
-    for variant in workload.variants:
-        yield _cells(variant, f"  {variant.id}")
+def _rows(workload: Workload, owners: dict[str, str]) -> Iterator[list[str]]:
+    rule = "" if workload.named else " (no rule)"
+    for each, name in ((workload, f"{workload.id}{rule}"), *((each, f"  {each.id}") for each in workload.variants)):
+        owner = owners.get(each.id)
+        yield _cells(each, name if owner is None else f"{name.removesuffix(rule)} (before {owner})")
 
 
 def _cells(workload: Workload, name: str) -> list[str]:
@@ -126,11 +135,11 @@ def _amount(count: int | None) -> str:
     return f"{count / 1e3:,.0f} k" if count < 10_000_000 else f"{count / 1e6:,.0f} M"
 
 
-def _notes(found: Discovery, limit: int) -> Iterator[str]:
+def _notes(found: Discovery, limit: int, owners: dict[str, str]) -> Iterator[str]:
     if len(found.workloads) > limit:
         yield f"and {len(found.workloads) - limit:,} more; -n shows them"
     if found.without_prompt:
         yield f"{found.without_prompt:,} exchanges hold no prompt, and make no workload"
-    unnamed = [workload for workload in found.workloads if not workload.named and workload.rule]
+    unnamed = [each for each in found.workloads if not each.named and each.rule and each.id not in owners]
     if unnamed:
         yield f"next: nightschool workloads --yaml {unnamed[0].id}"

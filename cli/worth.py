@@ -69,11 +69,10 @@ def worth(
     from distill.selection import Selection
     from distill.worth.report import measure  # DuckDB takes a while to import
 
-    selection = Selection(workload, where, window)
     with data_folder(config) as folder:
-        report = measure(
-            folder, selection, gpu=_gpu(gpu_hour_usd, gpu_hours), shares=_shares(configured(config), workload)
-        )
+        known = configured(config)
+        selection = Selection.configured(known, workload, where=where, window=window)
+        report = measure(folder, selection, gpu=_gpu(gpu_hour_usd, gpu_hours), shares=_shares(known, workload))
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
         return

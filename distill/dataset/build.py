@@ -35,6 +35,7 @@ from distill.dataset.soft import SoftBook
 from distill.dataset.write import Comparison, write_excluded, write_sides
 from distill.room import room_on_the_disk
 from distill.selection import Selection, UnknownWorkload
+from distill.workloads.selected import condition_of
 from nightschool.digest import digest_of
 from nightschool.errors import NightschoolError
 from nightschool.store.filter import moment
@@ -81,6 +82,7 @@ def build(
 
         def read(store: duckdb.DuckDBPyConnection) -> _Found:
             _empty(work, filled)
+            prepare(store, work, condition_of(store, folder, selection))
             return _read(store, work, filled, selection, settings, fits, progress)
 
         found = ask(folder, read, selection.window)
@@ -110,7 +112,6 @@ def _read(
     fits: Fits | None,
     progress: Callable[[int], object],
 ) -> _Found:
-    prepare(store, work, selection)
     book = tool_book(store)
     if not gather(store, book, fits=fits, progress=progress):
         raise _nothing(store, selection)
@@ -169,7 +170,7 @@ def _nothing(store: duckdb.DuckDBPyConnection, selection: Selection) -> Nightsch
     return UnknownWorkload(
         f"no exchange is recorded for {selection.in_words()}" + (f"; there are: {', '.join(there)}" if there else ""),
         remedy="send traffic through `nightschool proxy`, import it with `nightschool logs import --workload NAME`, "
-        "or pick exchanges that have no workload with --where",
+        "or give the id of a group without a name, which `nightschool workloads` lists",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +17,6 @@ from distill.dataset.chat import Exchange, Fits
 from distill.dataset.facts import FACTS, facts_of, table_of
 from distill.dataset.tools import ToolBook
 from distill.labels.newest import NEWEST
-from distill.selection import Selection
 
 BATCH_ROWS = 2_000
 MEMORY = "1500MB"
@@ -36,13 +36,16 @@ _TOOLS = f"""
     ) where tools is not null group by tools"""
 
 
-def prepare(store: duckdb.DuckDBPyConnection, folder: Path, selection: Selection) -> None:
-    """Give the connection room on the disk, and a scratch database in ``folder`` that knows what is selected."""
+def prepare(store: duckdb.DuckDBPyConnection, folder: Path, selected: tuple[str, list[Any]]) -> None:
+    """Give the connection room on the disk, and a scratch database in ``folder`` that knows what is selected.
+
+    ``selected`` is SQL over the columns of ``exchanges``, and its values.
+    """
     store.execute(f"set memory_limit = '{MEMORY}'")
     store.execute("set preserve_insertion_order = false")
     store.execute("set temp_directory = ?", [str(folder / "spill")])
     store.execute(f"attach '{str(folder / 'scratch.duckdb').replace(chr(39), chr(39) * 2)}' as {SCRATCH}")
-    condition, values = selection.condition()
+    condition, values = selected
     store.execute(f"create table {SCRATCH}.selected as select id from exchanges where {condition}", values)
 
 

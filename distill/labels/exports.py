@@ -16,6 +16,7 @@ import msgspec
 from distill.labels.answer import logged_answer
 from distill.labels.newest import NEWEST
 from distill.selection import Selection, UnknownWorkload
+from distill.workloads.selected import condition_of
 from nightschool.store.query import ask
 from nightschool.wire import json_text
 
@@ -26,14 +27,15 @@ def export_labels(
     folder: Path, selection: Selection, open_file: Callable[[], AbstractContextManager[BinaryIO]], *, limit: int
 ) -> int:
     """Write the newest exchanges that have an answer, newest first; returns how many."""
-    condition, values = selection.condition()
-    chosen = f"select id, time from exchanges where {condition} and response is not null order by time desc, id limit ?"
-    query = f"""
-        select exchanges.id, request, response, message, author, source
-        from exchanges join ({chosen}) using (id) left join {NEWEST} as label on label.exchange_id = exchanges.id
-        order by exchanges.time desc, exchanges.id"""
 
     def question(store: duckdb.DuckDBPyConnection) -> int:
+        condition, values = condition_of(store, folder, selection)
+        chosen = f"select id, time from exchanges where {condition} and response is not null"
+        query = f"""
+            select exchanges.id, request, response, message, author, source
+            from exchanges join ({chosen} order by time desc, id limit ?) using (id)
+            left join {NEWEST} as label on label.exchange_id = exchanges.id
+            order by exchanges.time desc, exchanges.id"""
         answer = store.execute(query, [*values, limit])
         written = 0
         with open_file() as file:

@@ -108,7 +108,9 @@ def _run(plan: Plan, night: Night) -> dict[str, Any]:
 
 
 def _dataset(plan: Plan) -> DatasetManifest:
-    return build(plan.data, Selection(plan.workload), settings_of(plan.config.distill_of(plan.workload)))
+    return build(
+        plan.data, Selection.configured(plan.config, plan.workload), settings_of(plan.config.distill_of(plan.workload))
+    )
 
 
 def _nothing_new(plan: Plan, dataset: DatasetManifest) -> str | None:

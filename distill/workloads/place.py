@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
+from distill.selection import UnknownWorkload
 from distill.workloads.contract import Prompt, read_prompt
 from distill.workloads.known import read_known
 from distill.workloads.mine import Known, Miner
@@ -47,19 +49,30 @@ def place_prompts(traffic: Traffic, known: Iterable[Known]) -> Placed:
 
 
 def members(
-    store: duckdb.DuckDBPyConnection, folder: Path, identity: str, window: Window
-) -> tuple[str, list[Any]] | None:
-    """SQL for the exchanges of a group or a variant, with its values; None if there is none of this id.
+    store: duckdb.DuckDBPyConnection, folder: Path, ids: Collection[str], window: Window
+) -> tuple[str, list[Any]]:
+    """SQL for the exchanges of groups and variants, with its values; raises ``UnknownWorkload`` for an unknown id.
 
     The condition holds in this connection only: it looks at a table that is made in it.
     """
     filters = Filter(window=window)
     templates = place_prompts(Traffic(store, filters), read_known(folder)).templates
     numbers = {template.id: number for number, template in enumerate(templates)}
-    group, _, fingerprint = (identity, "", "") if identity in numbers else identity.rpartition(".")
-    if group not in numbers:
-        return None
     in_window, values = filters.condition()
-    placed = "select fingerprint, endpoint from placed where number = ? and starts_with(fingerprint, ?)"
-    condition = f"{in_window} and workload is null and (fingerprint, endpoint) in ({placed})"
-    return condition, [*values, numbers[group], fingerprint]
+    one_of = []
+    for identity in ids:
+        group, _, fingerprint = (identity, "", "") if identity in numbers else identity.rpartition(".")
+        if group not in numbers:
+            raise UnknownWorkload(
+                f"there is no group {identity!r}" + _nearest(identity, numbers),
+                remedy="`nightschool workloads` lists them with their ids",
+            )
+        one_of.append("number = ? and starts_with(fingerprint, ?)")
+        values += [numbers[group], fingerprint]
+    placed = f"select fingerprint, endpoint from placed where {' or '.join(one_of)}"
+    return f"{in_window} and workload is null and (fingerprint, endpoint) in ({placed})", values
+
+
+def _nearest(identity: str, known: Iterable[str]) -> str:
+    near = get_close_matches(identity, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

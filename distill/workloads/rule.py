@@ -27,7 +27,7 @@ class Rule(msgspec.Struct, frozen=True):
 
     def yaml(self, name: str) -> str:
         """The block that goes below ``workloads:``."""
-        block = {name: {"when": self.when}}
+        block = {name: {"when": self.when, "recorded_as": [name]}}
         text: str = yaml.safe_dump(block, sort_keys=False, allow_unicode=True, width=10_000)
         lines = [f"  {line}" for line in text.splitlines()]
         if self.also_matches:

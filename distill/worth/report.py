@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import msgspec
 
 from distill.selection import Selection, UnknownWorkload
-from distill.workloads.place import members
+from distill.workloads.selected import condition_of
 from distill.worth.answers import Answers, read_answers
 from distill.worth.figures import Figures, choose, read_figures
 from distill.worth.money import Gpu, Money, money
@@ -33,7 +32,7 @@ def measure(folder: Path, selection: Selection, *, gpu: Gpu | None = None, share
     """Look at a workload, a group without a name, or a variant of one. Raises UnknownWorkload."""
 
     def question(store: duckdb.DuckDBPyConnection) -> Worth:
-        choose(store, *_condition(store, folder, selection))
+        choose(store, *condition_of(store, folder, selection))
         figures = read_figures(store)
         if figures is None:
             raise UnknownWorkload(
@@ -58,12 +57,3 @@ def measure(folder: Path, selection: Selection, *, gpu: Gpu | None = None, share
         )
 
     return ask(folder, question, selection.window)
-
-
-def _condition(store: duckdb.DuckDBPyConnection, folder: Path, selection: Selection) -> tuple[str, list[Any]]:
-    """SQL for the exchanges; a name under which nothing is recorded may be the id of a group."""
-    condition, values = selection.condition()
-    found = store.execute(f"select 1 from exchanges where {condition} limit 1", values).fetchall()
-    if found or selection.where is not None or selection.fingerprint is not None:
-        return condition, values
-    return members(store, folder, selection.workload, selection.window) or (condition, values)

@@ -208,6 +208,9 @@ class Workload(Section):
     when: When
     """Which requests belong to it."""
 
+    recorded_as: tuple[str, ...] = ()
+    """Groups of `nightschool workloads`: what was recorded in them before there was the rule is learned from, too."""
+
     teacher: Name | None = None
     """The upstream that answers. Left out, the default upstream."""
 

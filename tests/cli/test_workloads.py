@@ -130,3 +130,18 @@ def test_imported_episodes_are_a_workload_that_can_be_named_and_weighed(nightsch
     assert (line["exchanges"], line["kind"], line["spend_usd"]) == (2454, "tool_call", None)
     assert "^# Airline Agent Policy" in rule.out
     assert (weighed.code, "2,454 answers can be learned from" in weighed.out) == (0, True)
+
+
+def test_the_printed_lines_make_a_workload_of_what_was_recorded_before_them(
+    folder: Path, nightschool: Command, tmp_path: Path
+) -> None:
+    group = nightschool("workloads").out.splitlines()[1].split()[0]
+    lines = nightschool("workloads", "--yaml", group).out.replace(f"{group}:", "redaction:", 1)
+    (tmp_path / "nightschool.yaml").write_text(f"{CONFIG}workloads:\n{lines}    distill: {{min_examples: 10}}\n")
+
+    built = nightschool("dataset", "build", "redaction")
+    listed = nightschool("workloads")
+
+    assert "from 50 exchanges" in built.out
+    assert f"{group} (before redaction)" in listed.out
+    assert f"--yaml {group}" not in listed.err

@@ -75,6 +75,7 @@ workloads:
       tag:
         team: "5"  # line 10
       header: {{}}
+    recorded_as: []
     distill:
       while_serving: share
       min_examples: 300
