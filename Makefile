@@ -7,6 +7,7 @@ TRL := .venv-trl
 AUDIT := .venv-audit
 LOCK := deploy/requirements.lock
 MINUTES ?= 10
+JOBS ?= 3
 MODEL := .demo/models/SmolLM2-135M-Instruct
 PIP := -m pip --disable-pip-version-check -qq
 
@@ -35,7 +36,8 @@ demo-proxy: install model ## an unchanged app, the proxy, a real local model, an
 
 test: check ## everything that must hold; installs what is missing
 	@$(MAKE) --no-print-directory model || echo "make: no engine here, so the tests of a real vLLM will be skipped" >&2
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(JOBS) --no-loadscope-reorder -m "not alone"
+	$(VENV)/bin/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'pytest.mark.alone' tests)
 
 check: install ## format, lint, types, imports
 	$(VENV)/bin/ruff format --check

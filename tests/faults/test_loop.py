@@ -66,6 +66,7 @@ def engine_pid(serve: RunningServe) -> int:
     return int(re.findall(r"engine_started url=\S+ pid=(\d+)", serve.log)[-1])
 
 
+@pytest.mark.alone
 def test_no_request_fails_while_students_come_and_go_the_engine_is_killed_and_the_proxy_reloads(
     upstream: ScriptedUpstream, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ async def stalls_during(work: Awaitable[None]) -> float:
     return longest.stall_s
 
 
+@pytest.mark.alone
 async def test_a_slow_disk_is_written_to_from_a_queue_and_nothing_is_lost(tmp_path: Path) -> None:
     disk = SlowDisk()
     journal = journal_on(tmp_path, disk)
@@ -130,6 +131,7 @@ async def test_what_a_slow_disk_does_not_take_is_dropped_at_the_limit_and_counte
     assert later in ended(tmp_path)
 
 
+@pytest.mark.alone
 async def test_a_disk_whose_sync_hangs_delays_nobody(tmp_path: Path) -> None:
     disk = SlowDisk()
     journal = journal_on(tmp_path, disk)

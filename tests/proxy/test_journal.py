@@ -142,6 +142,7 @@ async def test_the_ends_of_one_turn_are_one_write_and_a_turn_has_an_end_without_
         assert disk.writes == before + 2  # of the header, and of all frames
 
 
+@pytest.mark.alone
 async def test_a_request_without_an_answer_is_in_the_file_within_a_tick(tmp_path: Path) -> None:
     async with started(tmp_path) as journal:
         log = begin(journal, 1)

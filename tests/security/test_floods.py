@@ -165,6 +165,7 @@ def test_pipelined_requests_of_a_client_that_leaves_are_given_up_without_a_fault
     assert len(upstream.seen) < 20
 
 
+@pytest.mark.alone
 def test_hundreds_of_connections_that_say_no_more_keep_nobody_waiting(proxy: RunningProxy) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(400):

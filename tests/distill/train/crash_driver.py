@@ -6,6 +6,8 @@ Prints the adapter's name. A checkpoint is written after every step.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from distill.train.run import Wanted, train
@@ -14,14 +16,14 @@ from nightschool.config import Distill
 LESSON = Distill(min_examples=1, epochs=4, learning_rate=0.01, rank=8, batch_examples=4, validations_per_epoch=2)
 
 
+def learn(folder: Path, model: str, tell: Callable[[str], None]) -> None:
+    """Tells that it has started, and at the end the adapter's name."""
+    trained = train(folder, Wanted("w", model, LESSON), started=lambda _: tell("started"), checkpoint_every_s=0.0)
+    tell(trained.adapter.name)
+
+
 def main() -> None:
-    folder, model = Path(sys.argv[1]), sys.argv[2]
-
-    def started(_: object) -> None:
-        print("started", flush=True)
-
-    trained = train(folder, Wanted("w", model, LESSON), started=started, checkpoint_every_s=0.0)
-    print(trained.adapter.name, flush=True)
+    learn(Path(sys.argv[1]), sys.argv[2], partial(print, flush=True))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import multiprocessing
 import random
 import shutil
-import subprocess
-import sys
 import time
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ from nightschool.formats import CHATML
 from nightschool.registry.adapters import adapters_of, check_files, folder_of
 from nightschool.registry.manifest import AdapterManifest
 from nightschool.store.lock import lock_at_once
+from tests.distill.train.crash_driver import learn
 from tests.distill.train.school import QUICK, lessons, school, tiny_base, tiny_folder, tiny_model, trained
 
-DRIVER = [sys.executable, "-m", "tests.distill.train.crash_driver"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.distill.train.crash_driver"])
+"""So that torch is imported once, and not for each of the processes that are to be killed."""
 
 
 @pytest.fixture(scope="module")
@@ -128,30 +130,37 @@ def test_settings_and_sizes_are_told_before_the_first_step(tmp_path: Path) -> No
 def test_a_kill_at_any_time_changes_nothing(tmp_path: Path) -> None:
     chance = random.Random(5)
     school(tmp_path / "template")
-    undisturbed = command(tmp_path, "undisturbed")
-    expected = undisturbed.communicate()[0].split()[-1]
+    expected = name_of(*begun(tmp_path, "undisturbed"))
 
     for attempt in range(4):
-        process = command(tmp_path, f"killed-{attempt}")
-        assert process.stdout is not None
-        process.stdout.readline()
+        process, told = begun(tmp_path, f"killed-{attempt}")
+        assert told.recv() == "started"
         time.sleep(chance.uniform(0.0, 0.6))
         process.kill()
-        process.communicate()
+        process.join()
         visible = adapters_of(tmp_path / f"killed-{attempt}", "w")
         assert [check_files(folder_of(tmp_path / f"killed-{attempt}", each)) for each in visible] == visible
 
-        again = command(tmp_path, f"killed-{attempt}", fresh=False).communicate()[0].split()[-1]
-
-        assert again == expected
+        assert name_of(*begun(tmp_path, f"killed-{attempt}", fresh=False)) == expected
 
 
-def command(place: Path, name: str, *, fresh: bool = True) -> subprocess.Popen[str]:
+def begun(place: Path, name: str, *, fresh: bool = True) -> tuple[ForkServerProcess, Connection]:
+    """A process that trains what is in this folder, and what it tells."""
     if fresh:
         shutil.copytree(place / "template", place / name)
-    return subprocess.Popen(
-        [*DRIVER, str(place / name), str(tiny_folder())], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
-    )
+    told, telling = FORKED.Pipe(duplex=False)
+    process = FORKED.Process(target=learn, args=(place / name, str(tiny_folder()), telling.send))
+    process.start()
+    telling.close()
+    return process, told
+
+
+def name_of(process: ForkServerProcess, told: Connection) -> str:
+    """Of the adapter that comes of it in the end."""
+    name = str([told.recv() for _ in range(2)][1])
+    process.join()
+    assert process.exitcode == 0
+    return name
 
 
 def test_what_is_longer_than_the_window_is_left_out_and_counted(tmp_path: Path) -> None:

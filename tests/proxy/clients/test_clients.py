@@ -94,7 +94,9 @@ def test_an_upstream_without_a_key_is_sent_no_credential(guarded: RunningProxy, 
     assert KEYS["shop"] not in str(seen.headers)
 
 
-@pytest.mark.parametrize("key", ["sk-configured", "nsk-unknown", new_key()])
+@pytest.mark.parametrize(
+    "key", ["sk-configured", "nsk-unknown", new_key()], ids=["the upstream's", "none of ours", "like ours"]
+)
 def test_a_stranger_is_refused_before_anything_is_forwarded(
     guarded: RunningProxy, upstream: ScriptedUpstream, key: str
 ) -> None:

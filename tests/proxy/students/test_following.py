@@ -103,6 +103,7 @@ def taught(school: School) -> School:
     return school
 
 
+@pytest.mark.alone
 def test_a_change_of_the_registry_reaches_the_next_request_within_two_seconds(school: School) -> None:
     school.replicas(school.student.url)
     for _ in range(3):
