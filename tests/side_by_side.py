@@ -14,7 +14,7 @@ def asks_for_engine(file: Path) -> bool:
     return "pytest.mark.vllm" in file.read_text()
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """A file is run by one process, so that what its tests share is made once, and all that ask for the engine by the
     same one: two engines that start at once would have to share cores and memory."""
 

@@ -16,7 +16,7 @@ from typing import Any
 import openai
 import pytest
 
-from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
+from demo.scripted_upstream import ScriptedUpstream
 from demo.upstream.behaviour import BEFORE_HEAD, NAMED, TEXT, Behaviour, Fault
 from tests.raw import RawConnection, ask, chat_request, request
 from tests.waiting import until
@@ -24,18 +24,6 @@ from tests.waiting import until
 TOOLS: Any = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("weather", "time")
 ]
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(shared: ScriptedUpstream) -> ScriptedUpstream:
-    shared.forget()
-    return shared
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
+from demo.scripted_upstream import ScriptedUpstream
 from demo.upstream.behaviour import TEXT, Behaviour
 from tests.raw import RawAnswer, ask, chat_request, request
 from tests.running import RunningProxy, config_for, running_proxy
@@ -18,28 +18,16 @@ BOMB = gzip.compress(b'{"choices": [{"message": {"content": "' + b"x" * (300 * M
 DEEP = b"[" * 100_000
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
 @pytest.fixture(scope="module", params=["plain", "redacting"])
 def proxy(
-    request: pytest.FixtureRequest, shared: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningProxy]:
     """One that records bytes as they come, and one that has to read them first."""
     redact = [{"pattern": "secret", "with": "[secret]"}] if request.param == "redacting" else []
-    config = config_for(shared.base_url, record={"segment_s": 1.0, "redact": redact})
+    config = config_for(shared_upstream.base_url, record={"segment_s": 1.0, "redact": redact})
     with running_proxy(config, tmp_path_factory.mktemp(request.param)) as proxy:
         ask(proxy.url, chat_request())
         yield proxy
-
-
-@pytest.fixture
-def upstream(shared: ScriptedUpstream) -> ScriptedUpstream:
-    shared.forget()
-    return shared
 
 
 def largest(proxy: RunningProxy) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
+from demo.scripted_upstream import ScriptedUpstream
 from demo.upstream.behaviour import TEXT, Behaviour, too_many_requests
 from tests.running import RunningProxy, config_for, running_proxy
 
@@ -17,22 +17,10 @@ MESSAGES: Any = [{"role": "user", "content": "one two three"}]
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
-def proxy(shared: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
-    config = config_for(shared.base_url, timeouts={"first_byte_s": 0.5, "idle_s": 0.5})
+def proxy(shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+    config = config_for(shared_upstream.base_url, timeouts={"first_byte_s": 0.5, "idle_s": 0.5})
     with running_proxy(config, tmp_path_factory.mktemp("proxy")) as proxy:
         yield proxy
-
-
-@pytest.fixture
-def upstream(shared: ScriptedUpstream) -> ScriptedUpstream:
-    shared.forget()
-    return shared
 
 
 @pytest.fixture

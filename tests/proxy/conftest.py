@@ -1,4 +1,4 @@
-"""One scripted upstream and one proxy in front of it, shared by all tests that need no configuration of their own."""
+"""One proxy in front of the scripted upstream, shared by all tests that need no configuration of their own."""
 
 from __future__ import annotations
 
@@ -8,24 +8,10 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
+from demo.scripted_upstream import ScriptedUpstream
 from tests.running import RunningProxy, config_for, running_proxy
 
 ENV = {"KEYED_API_KEY": "sk-configured", "AZURE_API_KEY": "azure-configured", "EXTRA_HEADER": "extra-configured"}
-
-
-@pytest.fixture(scope="session")
-def shared_upstream() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(shared_upstream: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
-    """The shared upstream, without anything that an earlier test left behind."""
-    shared_upstream.forget()
-    yield shared_upstream
-    shared_upstream.release()
 
 
 @pytest.fixture(scope="session")

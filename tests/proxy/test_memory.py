@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
+from demo.scripted_upstream import ScriptedUpstream
 from demo.upstream.behaviour import Behaviour
 from tests.raw import RawConnection, ask, chat_request, request
 from tests.running import RunningProxy, config_for, running_proxy
@@ -18,21 +18,9 @@ PIECE = bytes(range(256)) * 256
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def own_upstream(shared: ScriptedUpstream) -> ScriptedUpstream:
-    shared.forget()
-    return shared
-
-
-@pytest.fixture(scope="module")
-def warm(shared: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+def warm(shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
     """A proxy that has answered before, so that what it imports late is there."""
-    with running_proxy(config_for(shared.base_url), tmp_path_factory.mktemp("warm")) as proxy:
+    with running_proxy(config_for(shared_upstream.base_url), tmp_path_factory.mktemp("warm")) as proxy:
         for stream in (False, True) * 20:
             ask(proxy.url, chat_request(stream=stream))
         yield proxy
@@ -45,7 +33,7 @@ def rss(proxy: RunningProxy) -> int:
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "application/json"])
 def test_an_upload_of_200_mb_grows_the_worker_by_less_than_32_mb(
-    warm: RunningProxy, own_upstream: ScriptedUpstream, chunked: bool, content_type: str
+    warm: RunningProxy, upstream: ScriptedUpstream, chunked: bool, content_type: str
 ) -> None:
     count = 200 * MIB // len(PIECE)
     before, peak = rss(warm), 0
@@ -62,16 +50,16 @@ def test_an_upload_of_200_mb_grows_the_worker_by_less_than_32_mb(
             connection.send(b"0\r\n\r\n")
         answer = connection.answer()
 
-    (seen,) = own_upstream.seen
+    (seen,) = upstream.seen
     assert answer.status == 200
     assert (seen.body_bytes, seen.body_sha256) == (200 * MIB, digest.hexdigest())
     assert max(peak, rss(warm)) - before < 32 * MIB
 
 
 def test_a_download_of_200_mb_grows_the_worker_by_less_than_32_mb(
-    warm: RunningProxy, own_upstream: ScriptedUpstream
+    warm: RunningProxy, upstream: ScriptedUpstream
 ) -> None:
-    own_upstream.then(Behaviour(download_bytes=200 * MIB))
+    upstream.then(Behaviour(download_bytes=200 * MIB))
     before, peak, received = rss(warm), 0, 0
     with RawConnection(warm.url) as connection:
         connection.send(request("GET", "/v1/files/x/content"))
@@ -84,24 +72,20 @@ def test_a_download_of_200_mb_grows_the_worker_by_less_than_32_mb(
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_slow_reader_slows_the_upstream_down(
-    warm: RunningProxy, own_upstream: ScriptedUpstream, streamed: bool
-) -> None:
-    own_upstream.then(Behaviour(download_bytes=200 * MIB, deltas=("x" * 100_000,) * 2_000))
+def test_a_slow_reader_slows_the_upstream_down(warm: RunningProxy, upstream: ScriptedUpstream, streamed: bool) -> None:
+    upstream.then(Behaviour(download_bytes=200 * MIB, deltas=("x" * 100_000,) * 2_000))
     before = rss(warm)
     with RawConnection(warm.url, receive_buffer_bytes=4096) as connection:
         connection.send(chat_request(stream=True) if streamed else request("GET", "/v1/files/x/content"))
         connection.head()
-        sent = settled(own_upstream)
+        sent = settled(upstream)
 
         assert sent < 100 * MIB  # the kernel's own buffers, on both sides of the proxy, may hold tens of MiB
         assert rss(warm) - before < 32 * MIB
         assert connection.read(MIB)
 
 
-def test_an_upstream_that_does_not_read_slows_the_client_down(
-    warm: RunningProxy, own_upstream: ScriptedUpstream
-) -> None:
+def test_an_upstream_that_does_not_read_slows_the_client_down(warm: RunningProxy, upstream: ScriptedUpstream) -> None:
     before, sent = rss(warm), 0
     head = [("content-type", "application/octet-stream"), ("content-length", str(200 * MIB))]
     with RawConnection(warm.url) as connection:
@@ -114,7 +98,7 @@ def test_an_upstream_that_does_not_read_slows_the_client_down(
             pass
         assert sent < 64 * MIB
         assert rss(warm) - before < 32 * MIB
-        own_upstream.release()
+        upstream.release()
         connection.socket.settimeout(20.0)
         while sent < 200 * MIB:
             sent += connection.socket.send(PIECE[: 200 * MIB - sent])

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
+from demo.scripted_upstream import ScriptedUpstream
 from demo.upstream.behaviour import Behaviour
 from tests.proxy.asking import MESSAGES
 from tests.raw import RawConnection, ask, chat_request, request
@@ -45,28 +45,22 @@ def nobody_accepts() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def own_upstream() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
-def impatient(own_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
+def impatient(shared_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProxy]:
     """A proxy with short clocks, and with upstreams that cannot be reached in different ways."""
     with nobody_listens() as refusing, nobody_accepts() as dropping:
         config = config_for(
-            own_upstream.base_url,
+            shared_upstream.base_url,
             timeouts=SHORT,
             upstreams={
-                "main": {"base_url": own_upstream.base_url},
-                "patient": {"base_url": f"{own_upstream.url}/patient/v1", "timeouts": {"first_byte_s": 30.0}},
+                "main": {"base_url": shared_upstream.base_url},
+                "patient": {"base_url": f"{shared_upstream.url}/patient/v1", "timeouts": {"first_byte_s": 30.0}},
                 "refusing": {"base_url": refusing},
                 "dropping": {"base_url": dropping},
                 "unknown": {"base_url": "http://no-such-host.invalid/v1"},
                 "first": {"base_url": refusing, "fallback": "second"},
                 "second": {"base_url": dropping, "fallback": "third"},
-                "third": {"base_url": f"{own_upstream.url}/third/v1"},
-                "answering": {"base_url": f"{own_upstream.url}/answering/v1", "fallback": "third"},
+                "third": {"base_url": f"{shared_upstream.url}/third/v1"},
+                "answering": {"base_url": f"{shared_upstream.url}/answering/v1", "fallback": "third"},
                 "hopeless": {"base_url": refusing, "fallback": "refusing"},
             },
             default_upstream="main",
@@ -77,12 +71,6 @@ def impatient(own_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathF
         )
         with running_proxy(config, tmp_path_factory.mktemp("impatient")) as proxy:
             yield proxy
-
-
-@pytest.fixture
-def upstream(own_upstream: ScriptedUpstream) -> ScriptedUpstream:
-    own_upstream.forget()
-    return own_upstream
 
 
 def to(name: str, model: str = "plain", **fields: Any) -> bytes:

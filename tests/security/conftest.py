@@ -1,4 +1,4 @@
-"""An upstream, a place to which nobody must be led, and a proxy in front of the first, shared by what asks no more."""
+"""A place to which nobody must be led, and a proxy in front of the upstream, shared by what asks no more."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
 from tests.running import RunningProxy, config_for, running_proxy
 
 KEY = "sk-configured-marked"
-
-
-@pytest.fixture(scope="module")
-def shared_upstream() -> Iterator[ScriptedUpstream]:
-    with upstream_in_thread() as upstream:
-        yield upstream
-
-
-@pytest.fixture
-def upstream(shared_upstream: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
-    """Without anything that an earlier test left behind."""
-    shared_upstream.forget()
-    yield shared_upstream
-    shared_upstream.release()
 
 
 @pytest.fixture
