@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from tests.distill.evaluate.school import (
 )
 from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
 from tests.fake_replica import BASE, FakeReplica, running_replica
+from tests.waiting import until
 
 
 def answers(model: str, messages: list[dict[str, Any]]) -> str:
@@ -288,17 +289,24 @@ def _dies_after(replica: FakeReplica, count: int) -> str:
 
 def test_a_run_that_is_killed_goes_on_and_asks_nothing_twice(replica: FakeReplica, tmp_path: Path) -> None:
     dataset = sorted_mail(tmp_path)
-    replica.delay_s = 0.02
+    killed = threading.Event()
+
+    def stands_still(model: str, messages: list[dict[str, Any]]) -> str:
+        """So that the run is in the middle when it is killed, however late that is."""
+        if len(replica.chats) > 60:
+            killed.wait(20)
+        return answers(model, messages)
+
+    replica.rule = stands_still
     program = (
         "import sys; from pathlib import Path; from tests.distill.evaluate.school import evaluated;"
         "evaluated(Path(sys.argv[1]), sys.argv[2], concurrency=2)"
     )
     run = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), replica.url])
-    while len(replica.chats) < 60 and run.poll() is None:
-        time.sleep(0.01)
+    until(lambda: len(replica.chats) > 60, within_s=60)
     run.kill()
     run.wait()
-    time.sleep(0.1)
+    killed.set()
     before = len(replica.chats)
 
     manifest = evaluated(tmp_path, replica.url, concurrency=2)

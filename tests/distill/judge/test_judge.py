@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from distill.judge.ask import JudgeUnavailable
 from nightschool.record import Price
 from tests.distill.judge.court import judged, pair, verdicts
-from tests.distill.judge.scripted_judge import Reply, ScriptedJudge, running_judge
+from tests.distill.judge.scripted_judge import Reply, ScriptedJudge, better_is_longer, running_judge
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -179,17 +181,24 @@ def test_an_answer_cannot_speak_to_the_judge(judge: ScriptedJudge, tmp_path: Pat
 
 
 def test_a_run_that_is_killed_has_lost_nothing_and_asks_nothing_twice(judge: ScriptedJudge, tmp_path: Path) -> None:
-    judge.delay_s = 0.02
+    killed = threading.Event()
+
+    def stands_still(first: str, second: str) -> str:
+        """So that the run is in the middle when it is killed, however late that is."""
+        if len(judge.requests) > 25:
+            killed.wait(20)
+        return better_is_longer(first, second)
+
+    judge.rule = stands_still
     program = (
         "import sys; from pathlib import Path; from tests.distill.judge.court import judged, pair;"
         "judged(Path(sys.argv[1]), sys.argv[2], [pair(n, 'a', 'bb') for n in range(40)], width=2)"
     )
     run = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), judge.base_url])
-    while len(judge.requests) < 25 and run.poll() is None:
-        time.sleep(0.01)
+    until(lambda: len(judge.requests) > 25, within_s=60)
     run.kill()
     run.wait()
-    time.sleep(0.1)
+    killed.set()
     answered = len((tmp_path / "verdicts.jsonl").read_bytes().splitlines())
 
     results, counts = judged(tmp_path, judge.base_url, [pair(n, "a", "bb") for n in range(40)], width=2)
