@@ -17,7 +17,11 @@ class JsonHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # head and body are two writes, and a client's delayed ACK would hold the second
 
     def body(self) -> Any:
-        return json.loads(self.rfile.read(int(self.headers["content-length"])) or "null")
+        size = int(self.headers["content-length"])
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise ConnectionResetError("the client has gone in the middle of its request")
+        return json.loads(data or "null")
 
     def send(self, status: int, value: Any, headers: Iterable[tuple[str, str]] = ()) -> None:
         data = json.dumps(value).encode()
