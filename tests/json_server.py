@@ -46,7 +46,7 @@ class JsonHandler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -56,7 +56,7 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serving(handler: type[JsonHandler]) -> Iterator[str]:
     """The server's URL, without a slash at its end, until the block ends."""
-    with _Server(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:

@@ -25,6 +25,7 @@ from tests.raw import ask, chat_request, request
 from tests.running import RunningProxy, config_for, running_proxy
 
 brotli = pytest.importorskip("brotli")
+pytestmark = pytest.mark.alone  # how long others wait meanwhile
 MIB = 1 << 20
 LISTS = b'{"model": "plain", "messages": [' + b"[]," * (24 * MIB // 3) + b"[]]}"
 """As objects forty times as large as on a disk."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from nightschool.engine.base import last_part
 from tests.fake_replica import FakeReplica, handler_of
+from tests.json_server import Server
 
 
 def program(folder: Path) -> Path:
@@ -35,8 +35,7 @@ def main(arguments: list[str]) -> None:
     replica.tool_arguments = '{"city": "Rome"}'
     stop = Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    with ThreadingHTTPServer(("127.0.0.1", int(port)), handler_of(replica)) as server:
-        server.daemon_threads = True
+    with Server(("127.0.0.1", int(port)), handler_of(replica)) as server:
         server.timeout = 0.05
         while not stop.is_set():
             server.handle_request()
