@@ -40,6 +40,8 @@ class Child:
         output: IO[bytes] | int | None = None,
     ) -> None:
         self.name = name
+        self.died_with: int | None = None
+        """Exit code of the one before, if it died."""
         self._command = [str(part) for part in command]
         self._env = None if env is None else dict(env)
         self._cwd = cwd
@@ -104,7 +106,7 @@ class Child:
     def stop(self, patience_s: float) -> None:
         """Ask it to end, wait, and kill what is left of it and of what it has started."""
         process, self._process = self._process, None
-        self._deaths, self._restart_at = 0, 0.0
+        self._deaths, self._restart_at, self.died_with = 0, 0.0, None
         if process is None:
             return
         end(process, patience_s)
@@ -113,6 +115,7 @@ class Child:
         _kill_group(process)
         self._deaths = 1 if self.age_s > _OLD_S else self._deaths + 1
         wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S)) - 1]
+        self.died_with = process.returncode
         log.error("child_died name=%s code=%s restart_in_s=%.1f", self.name, process.returncode, wait_s)
         self._process, self._restart_at = None, time.monotonic() + wait_s
 

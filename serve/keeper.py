@@ -60,7 +60,7 @@ class Keeper:
         if child.age_s > self._start_s and not self.state.ready:
             log.error("engine_too_slow url=%s: not ready after %.0f s, so it is started anew", state.url, child.age_s)
             await asyncio.to_thread(child.stop, _ENGINE_ENDS_WITHIN_S)
-        return replace(state, why=f"its engine starts, {child.age_s:.0f} s so far: {state.why}")
+        return replace(state, why=f"its engine starts{_again(child)}, {child.age_s:.0f} s so far: {state.why}")
 
     async def _lie_down(self) -> None:
         replica = self._reconciler.replica
@@ -103,6 +103,12 @@ class Keeper:
         for name, fault in state.faults.items():
             if before.faults.get(name) != fault:
                 log.error("adapter_not_loaded url=%s adapter=%s %s", state.url, name, fault)
+
+
+def _again(child: Child) -> str:
+    if child.died_with is None:
+        return ""
+    return f" again (the one before ended with status {child.died_with}, and has said why in our output)"
 
 
 async def _put_to_sleep(replica: Replica) -> None:

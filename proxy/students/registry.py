@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from nightschool.config import Upstream
 from nightschool.errors import RegistryError
 from nightschool.registry import replicas, routing
@@ -56,6 +58,7 @@ class Registry:
 
 
 def _reachable(content: bytes, path: Path) -> ReplicaStates:
+    """Without what is there for people, which changes every second while an engine starts."""
     states = decode_replicas(content, path)
     for each in states.replicas:
         try:
@@ -65,7 +68,7 @@ def _reachable(content: bytes, path: Path) -> ReplicaStates:
                 f"{path} has {each.url!r} for the address of a replica",
                 remedy="delete the file: teachers answer until it is written anew",
             ) from error
-    return states
+    return replace(states, replicas=tuple(replace(each, why=None, faults={}) for each in states.replicas))
 
 
 def api_of(url: str) -> str:

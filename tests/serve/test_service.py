@@ -124,6 +124,19 @@ def test_an_engine_that_is_killed_comes_back_with_its_adapters(tmp_path: Path, w
     assert "child_died name=engine code=-9" in with_engine.log
 
 
+def test_an_engine_that_cannot_start_is_told_from_one_that_is_slow(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nsleep 1.5\nexit 3\n")
+    broken.chmod(0o755)
+    student = {"base_model": BASE_MODEL, "engine": {"python": str(broken)}}
+
+    with running_serve(config_for("http://127.0.0.1:9/v1", student=student), tmp_path) as running:
+        until(
+            lambda: any("the one before ended with status 3" in (each.why or "") for each in running.states),
+            what="what became of the first start",
+        )
+
+
 @pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGKILL])
 def test_the_engine_ends_with_it_however_that_ends(with_engine: RunningServe, way: signal.Signals) -> None:
     with_engine.wait_for()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightschool.registry.change import change_students
-from nightschool.registry.replicas import ReplicaStates, write_replicas
+from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import Students, registry_of
 from nightschool.registry.steps import force, roll_back
 from nightschool.store.durable import new_file
@@ -87,6 +87,19 @@ def test_replicas_that_were_only_looked_at_again_are_no_change(followed: Followe
     assert followed.look() is not None
 
     followed.replicas(ONE, time="2026-11-25T02:00:05")
+    assert followed.look() is None
+
+
+def test_how_long_an_engine_has_been_starting_is_no_change(followed: Followed) -> None:
+    def starting(seconds: int) -> ReplicaStates:
+        return ReplicaStates(
+            replicas=(ReplicaState(url=ONE, ready=False, why=f"its engine starts, {seconds} s so far"),)
+        )
+
+    write_replicas(followed.data, starting(1))
+    assert followed.look() is not None
+
+    write_replicas(followed.data, starting(2))
     assert followed.look() is None
 
 
