@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from cli.scheduler import PROGRAM
 if TYPE_CHECKING:
     from nightschool.child import Child
     from nightschool.config import Config
+    from nightschool.stop import Stop
 
 _POLL_S = 0.1
 _YOUNG_S = 30.0
@@ -36,13 +36,13 @@ def up(config: ConfigOption = None) -> None:
     """
     from nightschool.config import find_config, load_config
     from nightschool.logs import configure_logging
+    from nightschool.stop import Stop
 
     file = find_config(config, os.environ).resolve()
     loaded = load_config(file, os.environ)
     configure_logging()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda signum, frame: stop.set())
+    stop = Stop()
+    stop.on_signals()
     children = {name: _child(name, file) for name in _names(loaded)}
     patience_s = {**_PATIENCE_S, "proxy": loaded.drain_s + 20}
     try:
@@ -68,14 +68,14 @@ def _child(name: str, file: Path) -> Child:
     return Child(name, [*PROGRAM, name, "--config", file], output=subprocess.PIPE)
 
 
-def _keep_alive(children: dict[str, Child], stop: threading.Event) -> bool:
+def _keep_alive(children: dict[str, Child], stop: Stop) -> bool:
     """Until told to stop; true where the proxy could not even start: then its own message says why."""
     for child in children.values():
         child.start()
         _show(child)
     begin, listens = time.monotonic(), False
     proxy = children["proxy"]
-    while not stop.is_set():
+    while not stop():
         listens = listens or time.monotonic() - begin > _YOUNG_S
         if not listens and proxy.exit_code() is not None:
             return True

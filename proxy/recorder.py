@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ import pyarrow as pa
 
 from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
+from nightschool.stop import Stop
 from nightschool.store.absorb import absorb, clear_absorbed, finished_logs
 from nightschool.store.compact import compact_once
 from nightschool.store.lock import lock_at_once
@@ -47,31 +46,6 @@ BUSY = 75
 """Exit code when another recorder holds the folder (EX_TEMPFAIL)."""
 
 log = logging.getLogger("nightschool.recorder")
-
-
-class Stop:
-    """Becomes true when a signal arrives or the pipe of the parent is closed."""
-
-    def __init__(self, pipe: int | None = None) -> None:
-        self._reading, self._writing = os.pipe()
-        self._watched = [self._reading] if pipe is None else [self._reading, pipe]
-        self._requested = False
-
-    def on_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: self.request())
-
-    def request(self) -> None:
-        os.write(self._writing, b".")
-
-    def wait(self, timeout_s: float) -> bool:
-        """True once it is time to end; waits for that ``timeout_s`` at the most."""
-        if not self._requested:
-            self._requested = bool(select.select(self._watched, [], [], max(0.0, timeout_s))[0])
-        return self._requested
-
-    def __call__(self) -> bool:
-        return self.wait(0)
 
 
 class Every:

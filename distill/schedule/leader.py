@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nightschool.registry.routing import registry_of
+from nightschool.stop import Stop
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
 
@@ -21,12 +21,12 @@ log = logging.getLogger("nightschool.scheduler")
 
 
 @contextmanager
-def leading(data: Path, stop: threading.Event) -> Iterator[bool]:
+def leading(data: Path, stop: Stop) -> Iterator[bool]:
     """Wait until this process leads; false if it was told to stop before."""
     make_folder(registry_of(data))
     path = registry_of(data) / LOCK
     waits = False
-    while not stop.is_set():
+    while not stop():
         with lock_at_once(path) as held:
             if held:
                 path.write_text(f"process {os.getpid()} on {socket.gethostname()}\n")

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -30,6 +28,7 @@ from nightschool.config.follow import Followed
 from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
 from nightschool.registry.routing import Students, read_routing
+from nightschool.stop import Stop
 
 LOOK_EVERY_S = 1
 AUDIT_EVERY_S = 10
@@ -45,9 +44,8 @@ def schedule(config_path: Path | None, program: Sequence[str | Path]) -> int:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it tells of every run that is still at work
     path = find_config(config_path, os.environ).resolve()
     config, followed = load_config(path, os.environ), Followed(path, os.environ)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda signum, frame: stop.set())
+    stop = Stop()
+    stop.on_signals()
     with leading(config.data, stop) as leads:
         if leads:
             _Scheduler(config, followed, [*program], path).run(stop)
@@ -68,7 +66,7 @@ class _Scheduler:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: Stop) -> None:
         add = self._scheduler.add_job
         add(self._look, "interval", seconds=LOOK_EVERY_S, id="look")
         add(self._audit, "interval", seconds=AUDIT_EVERY_S, id="audit", executor="audits")
@@ -76,7 +74,7 @@ class _Scheduler:
         add(self._tell, "interval", seconds=LOOK_EVERY_S, id="news", executor="news")
         self._scheduler.start()
         self._say_when()
-        stop.wait()
+        stop.wait_long()
         self._stopping = True
         self._scheduler.remove_all_jobs()
         while self._jobs:  # one may be about to begin

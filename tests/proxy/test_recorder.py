@@ -15,7 +15,7 @@ import pytest
 
 from nightschool.store.lock import is_locked, lock
 from nightschool.store.manifest import prepare_folder, read_manifest
-from proxy.recorder import BUSY, Every, Stop
+from proxy.recorder import BUSY, Every
 from tests.store.logs import NOON_US, exchange, header, ids, open_log, text_id, write_log
 from tests.waiting import until
 
@@ -200,15 +200,6 @@ def test_a_log_that_cannot_be_read_is_named_and_the_others_are_absorbed(data: Pa
 
     until(lambda: [path.name for path in (data / "wal").iterdir()] == [newer.name])
     wait_for_log(data, r"log_not_absorbed .*0-newer\.wal")
-
-
-def test_a_stop_stays_a_stop() -> None:
-    stop = Stop()
-    assert not stop()
-
-    stop.request()
-
-    assert (stop(), stop.wait(10), stop()) == (True, True, True)
 
 
 def test_a_period_begins_at_once() -> None:
