@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Literal
 
 import msgspec
 
@@ -46,23 +46,25 @@ CHANGES_NOTHING = frozenset(
         "verbosity",
     }
 )
-_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _CHOICES = frozenset({"function", "allowed_tools"})
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 _KEPT = 32
 """Lists of tools whose verdict is remembered: an application sends the same few all day."""
+_BRACKET = ord("[")
 BYTES_PER_TOKEN = 3
 """Fewer than most text has, so that an answer has room beside a prompt that just fits."""
 
 
 class _Typed(msgspec.Struct):
-    type: Any = None
+    type: str | None = None
 
 
 class _Message(msgspec.Struct):
-    role: Any = None
+    """A message of any other role, or with sound, is refused while it is read."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: msgspec.Raw = msgspec.Raw(b"null")
-    audio: msgspec.Raw = msgspec.Raw(b"null")
+    audio: None = None
 
 
 _Check = Callable[[msgspec.Raw], bool]
@@ -107,15 +109,9 @@ def _is(value: msgspec.Raw, *texts: bytes) -> bool:
 
 
 def _text_only(value: msgspec.Raw) -> bool:
-    return bool(messages := _messages(value)) and all(_is_text(message) for message in messages)
-
-
-def _is_text(message: _Message) -> bool:
-    if message.role not in _ROLES or not _is(message.audio, b"null"):
-        return False
-    if bytes(memoryview(message.content)[:1]) == b"[":
-        return all(part.type == "text" for part in _all_typed(message.content))
-    return True
+    messages = _messages(value)
+    lists = [message.content for message in messages if memoryview(message.content)[0] == _BRACKET]
+    return bool(messages) and all(part.type == "text" for parts in lists for part in _all_typed(parts))
 
 
 @lru_cache(_KEPT)
