@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from nightschool.wire import fingerprint as names
-from nightschool.wire.request import ABSENT, RequestBody, read_request, turns
+from nightschool.wire.request import ABSENT, RequestBody, read_request
 from nightschool.wire.task import instructs, schema_name, tool_names, turn_text
 
 
@@ -93,7 +93,7 @@ class RequestFacts:
     def system_prompt(self) -> str:
         """Text of every system and developer message, a line between two."""
         if self._system_prompt is None:
-            self._system_prompt = "\n".join(turn_text(turn) for turn in turns(self._fields) if instructs(turn))
+            self._system_prompt = "\n".join(map(turn_text, filter(instructs, self._fields.turns)))
         return self._system_prompt
 
     @property

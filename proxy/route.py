@@ -120,8 +120,8 @@ def _conditions(when: When) -> list[Condition]:
         conditions.append(_on_text(when.schema_name, lambda facts: facts.schema))
     conditions += [_on_tag(key, glob) for key, glob in when.tag.items()]
     if when.system_prompt is not None:
-        pattern = when.system_prompt
-        conditions.append(lambda facts: pattern.search(facts.system_prompt) is not None)
+        search = when.system_prompt.search
+        conditions.append(lambda facts: search(facts.system_prompt))
     return conditions
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from nightschool.wire.request import RequestBody, Turn, read_request, turns, value
+from nightschool.wire.request import RequestBody, Turn, read_request, value
 from nightschool.wire.task import instructs, schema_name, tool_names, turn_text
 
 
@@ -45,12 +45,11 @@ def read_prompt(endpoint: str, fingerprint: str, request: str | None) -> Prompt:
     body = None if request is None else read_request(request.encode("utf-8", "replace"))
     if body is None or not _says_something(body):
         return Prompt(Contract(endpoint, fingerprint=fingerprint), "", "")
-    said = list(turns(body))
     tools = tuple(sorted(set(tool_names(body))))
     return Prompt(
         Contract(endpoint, tools, schema_name(body)),
-        _texts(takewhile(instructs, said)),
-        _texts(filter(instructs, said)),
+        _texts(takewhile(instructs, body.turns)),
+        _texts(filter(instructs, body.turns)),
     )
 
 

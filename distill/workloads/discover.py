@@ -21,7 +21,7 @@ from nightschool.errors import StoreError
 from nightschool.store.filter import Filter
 from nightschool.store.query import ask
 from nightschool.store.reader import Window
-from nightschool.wire.request import read_request, turns
+from nightschool.wire.request import read_request
 
 MOST_VARIANTS = 8
 """More values of a word are a slot that is filled in, not several prompts."""
@@ -202,7 +202,7 @@ def _systems(prompts: Iterable[Prompt]) -> tuple[str, ...]:
 def _question(request: str) -> str:
     """What the user said last."""
     body = read_request(request.encode("utf-8", "replace"))
-    said = [turn.content for turn in turns(body) if turn.role == "user"] if body else []
+    said = [turn.content for turn in body.turns if turn.role == "user"] if body else []
     if said and isinstance(said[-1], list):
         return "".join(
             part["text"] for part in said[-1] if isinstance(part, dict) and isinstance(part.get("text"), str)

@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from nightschool.wire import json_text
-from nightschool.wire.request import RequestBody, Turn, turns, value
+from nightschool.wire.request import RequestBody, Turn, value
 
 _INSTRUCTING = frozenset({"system", "developer"})
 _SEPARATORS = str.maketrans(dict.fromkeys("\"'(),;<>[]{}|，。、；：「」（）", " "))  # noqa: RUF001  full width: Chinese
@@ -45,11 +45,10 @@ _KEPT = 32
 
 def fingerprint(request: RequestBody) -> str | None:
     """32 hex digits that name the prompt's template; None where there is no prompt (no messages, tools or schema)."""
-    prompt = list(turns(request))
-    leading = takewhile(lambda turn: turn.role in _INSTRUCTING, prompt)
+    leading = takewhile(lambda turn: turn.role in _INSTRUCTING, request.turns)
     tools = [*_contracts(bytes(request.tools)), *_contracts(bytes(request.functions))]
     response_format = _response_format(request)
-    if not prompt and not tools and response_format is None:
+    if not request.turns and not tools and response_format is None:
         return None
     template = [_masked_content(turn.content) for turn in leading]
     return _digest([template, sorted(tools), _masked(response_format, _MAX_DEPTH)])
@@ -58,7 +57,7 @@ def fingerprint(request: RequestBody) -> str | None:
 def conversation(request: RequestBody) -> str | None:
     """32 hex digits that name the conversation; None where there are no messages."""
     first: dict[str, Turn] = {}
-    for turn in turns(request):
+    for turn in request.turns:
         side = "system" if turn.role in _INSTRUCTING else turn.role
         first.setdefault(side, turn)
         if side == "user":

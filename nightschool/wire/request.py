@@ -7,7 +7,8 @@ wrong type reads as if it were not there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,20 @@ from nightschool.wire import json_text
 ABSENT = msgspec.Raw(b"null")
 
 
-class RequestBody(msgspec.Struct):
+class Turn(msgspec.Struct, frozen=True):
+    """One message of a prompt."""
+
+    role: Any = None
+    """A string, in every turn that ``RequestBody.turns`` gives."""
+    raw_content: msgspec.Raw = msgspec.field(default=ABSENT, name="content")
+
+    @property
+    def content(self) -> Any:
+        """A string, a list of parts, or whatever else was sent; decoded for whoever asks, each time."""
+        return value(self.raw_content)
+
+
+class RequestBody(msgspec.Struct, dict=True):
     """The fields that are looked at, as the client sent them; whatever is an object or a list is raw JSON."""
 
     model: Any = None
@@ -45,22 +59,15 @@ class RequestBody(msgspec.Struct):
         entries = self.metadata.items()
         return {json_text.mend(key): json_text.mend(entry) for key, entry in entries if isinstance(entry, str)}
 
-
-class Turn(NamedTuple):
-    """One message of a prompt."""
-
-    role: str
-    content: Any
-    """A string, a list of parts, or whatever else was sent."""
-
-
-class _RawTurn(msgspec.Struct):
-    role: Any = None
-    content: msgspec.Raw = ABSENT
+    @cached_property
+    def turns(self) -> tuple[Turn, ...]:
+        """The prompt's messages in order, of a chat or a Responses request; read once, their contents not at all."""
+        spoken = [turn for turn in _listed(self.messages) or _listed(self.input) if isinstance(turn.role, str)]
+        return (*_unlisted(self), *spoken)
 
 
 _decode_body = msgspec.json.Decoder(RequestBody).decode
-_decode_turns = msgspec.json.Decoder(list[_RawTurn]).decode
+_decode_turns = msgspec.json.Decoder(list[Turn]).decode
 
 
 def read_request(body: bytes) -> RequestBody | None:
@@ -81,26 +88,23 @@ def value(raw: msgspec.Raw) -> Any:
         return None
 
 
-def turns(request: RequestBody) -> Iterator[Turn]:
-    """The prompt's messages in order, of a chat or a Responses request; a content is decoded when it is reached."""
+def _unlisted(request: RequestBody) -> Iterator[Turn]:
+    """What a Responses request says outside of a list of messages."""
     instructions = value(request.instructions)
     if isinstance(instructions, str) and instructions:
-        yield Turn("system", instructions)
+        yield Turn("system", request.instructions)
     if bytes(memoryview(request.input)[:1]) == b'"':
-        yield Turn("user", value(request.input))
-    for turn in _raw_turns(request.messages) or _raw_turns(request.input):
-        if isinstance(turn.role, str):
-            yield Turn(turn.role, value(turn.content))
+        yield Turn("user", request.input)
 
 
-def _raw_turns(raw: msgspec.Raw) -> list[_RawTurn]:
+def _listed(raw: msgspec.Raw) -> list[Turn]:
     try:
         return _decode_turns(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         entries = value(raw)
     if not isinstance(entries, list):
         return []
-    return [_RawTurn(entry.get("role"), _raw(entry.get("content"))) for entry in entries if isinstance(entry, dict)]
+    return [Turn(entry.get("role"), _raw(entry.get("content"))) for entry in entries if isinstance(entry, dict)]
 
 
 def _read_leniently(body: bytes) -> RequestBody | None:
