@@ -50,9 +50,9 @@ def train(
     chosen = base or loaded.student.base_model
     if chosen is None:
         raise NoBaseModel
-    from cli.training import TrainingScreen, print_trained, quiet
+    from cli.training import TrainingScreen, prepare_libraries, print_trained
 
-    quiet()  # before they are imported: these libraries draw bars and print advice of their own
+    prepare_libraries()
     from distill.train.run import Wanted
     from distill.train.run import train as make
     from nightschool.registry.processor import processor_taken
