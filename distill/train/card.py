@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
+from nightschool.formats import FORMATS
 from nightschool.registry.manifest import AdapterManifest
 
 
@@ -54,7 +56,14 @@ def _settings(manifest: AdapterManifest) -> Iterator[str]:
 def _use(manifest: AdapterManifest) -> Iterator[str]:
     yield "## Use\n\n```python"
     yield 'from peft import AutoPeftModelForCausalLM\n\nmodel = AutoPeftModelForCausalLM.from_pretrained(".")\n```\n'
+    rank = next(setting.value for setting in manifest.settings if setting.name == "rank")
+    format = next(each for each in FORMATS if each.name == manifest.format)
+    constant = format.name.upper()
+    yield "With vLLM, the template being a file of the installed nightschool:\n\n```bash"
+    yield f"vllm serve {quote(manifest.base_model)} --enable-lora --max-lora-rank {rank} \\"
     yield (
-        "vLLM: `--enable-lora --chat-template` (the file of nightschool's format) and "
-        f"`--lora-modules {manifest.name}=.`"
+        "    --chat-template "
+        f"\"$(python -c 'from nightschool.formats import {constant}; print({constant}.template_path)')\" \\"
     )
+    yield f"    --enable-auto-tool-choice --tool-call-parser {format.tool_parser} \\"
+    yield f"    --lora-modules {manifest.name}=.\n```\n"

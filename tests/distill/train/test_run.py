@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import multiprocessing
 import random
 import shutil
@@ -76,6 +77,19 @@ def test_only_safetensors_and_texts_and_a_picture_are_in_its_folder(taught: tupl
         points = list(csv.DictReader(file))
     assert len(points) == adapter.outcome.steps
     assert (place / "README.md").read_text().startswith(f"---\nbase_model: {tiny_folder()}\n")
+
+
+def test_its_card_has_all_that_a_vllm_needs_to_serve_it(taught: tuple[Path, AdapterManifest]) -> None:
+    folder, adapter = taught
+    rank = json.loads((folder_of(folder, adapter) / "adapter_config.json").read_text())["r"]
+
+    card = (folder_of(folder, adapter) / "README.md").read_text()
+
+    assert f"vllm serve {tiny_folder()} " in card
+    assert f"--enable-lora --max-lora-rank {rank} " in card
+    assert "import CHATML; print(CHATML.template_path)" in card
+    assert "--enable-auto-tool-choice --tool-call-parser hermes " in card
+    assert f"--lora-modules {adapter.name}=." in card
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft's, when it loads
