@@ -121,7 +121,8 @@ def _print_replicas(replicas: ReplicaStates, state: RoutingState) -> None:
     print()
     for replica in replicas.replicas:
         told = "paused" if replica.paused else "ready" if replica.ready else f"not ready: {replica.why}"
-        print(f"{replica.url}  {harmless(told)}, {len(replica.adapters)} adapters")
+        held = len(replica.adapters)
+        print(f"{replica.url}  {harmless(told)}, {held} adapter{'' if held == 1 else 's'}")
         for adapter, fault in replica.faults.items():
             print(f"  {adapter}: {harmless(fault)}")
 

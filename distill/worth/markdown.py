@@ -34,12 +34,16 @@ def markdown(worth: Worth) -> str:
 
 def _summary(worth: Worth) -> Iterator[str]:
     figures, costs = worth.figures, worth.money
-    spend = "no price is known" if costs.spend is None else f"${costs.spend:,.2f} a month"
+    spend = (
+        "what the teacher costs is not known"
+        if costs.spend is None
+        else f"the teacher costs ${costs.spend:,.2f} a month"
+    )
     first = worth.needs[0]
     start = (
         "there are enough to begin" if not first.missing_rows else f"{first.missing_rows:,} more are needed to begin"
     )
-    yield f"{figures.usable:,} answers can be learned from, {start}; the teacher: {spend}."
+    yield f"{figures.usable:,} answers can be learned from, {start}; {spend}."
 
 
 def _labels(answers: Answers) -> Iterator[str]:

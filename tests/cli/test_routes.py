@@ -152,6 +152,7 @@ def test_replicas_and_what_they_could_not_load_are_shown(nightschool: Command, d
     done = nightschool("routes")
 
     assert "1 of 2" in done.out
+    assert "http://gpu-1:8000  ready, 1 adapter\n" in done.out
     assert "http://gpu-2:8000  not ready: cannot be reached" in done.out
     assert "w--c: weights are missing" in done.out
     told = json.loads(nightschool("routes", "--json").out)

@@ -130,6 +130,7 @@ def test_imported_episodes_are_a_workload_that_can_be_named_and_weighed(nightsch
     assert (line["exchanges"], line["kind"], line["spend_usd"]) == (2454, "tool_call", None)
     assert "^# Airline Agent Policy" in rule.out
     assert (weighed.code, "2,454 answers can be learned from" in weighed.out) == (0, True)
+    assert "what the teacher costs is not known" in weighed.out
 
 
 def test_the_printed_lines_make_a_workload_of_what_was_recorded_before_them(
