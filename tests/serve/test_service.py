@@ -126,7 +126,7 @@ def test_an_engine_that_is_killed_comes_back_with_its_adapters(tmp_path: Path, w
 
 def test_an_engine_that_cannot_start_is_told_from_one_that_is_slow(tmp_path: Path) -> None:
     broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\nsleep 1.5\nexit 3\n")
+    broken.write_text('#!/bin/sh\n[ -e "$0.died" ] && exec sleep 60\ntouch "$0.died"\nexit 3\n')
     broken.chmod(0o755)
     student = {"base_model": BASE_MODEL, "engine": {"python": str(broken)}}
 
