@@ -104,10 +104,15 @@ def _print_table(found: Discovery, limit: int, owners: dict[str, str]) -> None:
 
 
 def _rows(workload: Workload, owners: dict[str, str]) -> Iterator[list[str]]:
-    rule = "" if workload.named else " (no rule)"
-    for each, name in ((workload, f"{workload.id}{rule}"), *((each, f"  {each.id}") for each in workload.variants)):
-        owner = owners.get(each.id)
-        yield _cells(each, name if owner is None else f"{name.removesuffix(rule)} (before {owner})")
+    """Its line, and one for each of its prompts; of a group, what has come of it stands behind the id."""
+    standing = "" if workload.named else _before(workload.id, owners) or " (no rule)"
+    yield _cells(workload, f"{workload.id}{standing}")
+    for variant in workload.variants:
+        yield _cells(variant, f"  {variant.id}{_before(variant.id, owners)}")
+
+
+def _before(group: str, owners: dict[str, str]) -> str:
+    return f" (before {owners[group]})" if group in owners else ""
 
 
 def _cells(workload: Workload, name: str) -> list[str]:

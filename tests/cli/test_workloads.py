@@ -146,3 +146,16 @@ def test_the_printed_lines_make_a_workload_of_what_was_recorded_before_them(
     assert "from 50 exchanges" in built.out
     assert f"{group} (before redaction)" in listed.out
     assert f"--yaml {group}" not in listed.err
+
+
+def test_a_workload_that_keeps_the_id_of_its_group_is_not_told_to_be_older_than_itself(
+    nightschool: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "nightschool.yaml").write_text(
+        f"{CONFIG}workloads: {{kindness: {{when: {{path: '*'}}, recorded_as: [kindness]}}}}\n"
+    )
+    record(tmp_path / "nightschool-data", [Exchange(chat("Be kind."), workload="kindness", time_us=TODAY_US)])
+
+    line = nightschool("workloads").out.splitlines()[1]
+
+    assert line.split()[:2] == ["kindness", "1"]
