@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from distill.workloads.known import read_known
 from distill.workloads.mine import Known, Miner
 from distill.workloads.traffic import Traffic
 from distill.workloads.words import digests
+from nightschool.config.sentence import nearest
 from nightschool.store.filter import Filter
 from nightschool.store.reader import Window
 
@@ -63,16 +63,12 @@ def members(
     for identity in ids:
         group, _, fingerprint = (identity, "", "") if identity in numbers else identity.rpartition(".")
         if group not in numbers:
+            near = nearest(identity, numbers)
             raise UnknownWorkload(
-                f"there is no group {identity!r}" + _nearest(identity, numbers),
+                f"there is no group {identity!r}" + (f"; did you mean {near!r}?" if near else ""),
                 remedy="`nightschool workloads` lists them with their ids",
             )
         one_of.append("number = ? and starts_with(fingerprint, ?)")
         values += [numbers[group], fingerprint]
     placed = f"select fingerprint, endpoint from placed where {' or '.join(one_of)}"
     return f"{in_window} and workload is null and (fingerprint, endpoint) in ({placed})", values
-
-
-def _nearest(identity: str, known: Iterable[str]) -> str:
-    near = get_close_matches(identity, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
