@@ -11,7 +11,6 @@ import logging
 import os
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from nightschool.config import Config, find_config, load_config, warnings
 from nightschool.errors import NightschoolError
 from nightschool.logs import configure_logging
+from nightschool.stop import Stop
 
 POLL_S = 0.05
 READY_WITHIN_S = 60.0
@@ -104,17 +104,18 @@ def serve(config_path: Path | None) -> int:
         log.warning("config_caution %s", caution)
     _allow_many_sockets()
     listeners = bind(config)
-    stopping = _stop_signals()
+    stop = Stop()
+    stop.on_signals()
     with _metrics_folder() as metrics:
         workers = [_worker(number, path, listener, metrics) for number, listener in enumerate(listeners)]
         recorder = _recorder(config)
         recorder.start()
         try:
-            _start_workers(workers, stopping)
+            _start_workers(workers, stop)
             host, port = listeners[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             print(f"nightschool proxy listening on http://{shown}:{port}", flush=True)
-            _keep_alive([*workers, recorder], stopping)
+            _keep_alive([*workers, recorder], stop)
         finally:
             for listener in listeners:
                 listener.close()
@@ -174,18 +175,17 @@ def _start(worker: Child) -> int:
     return reading
 
 
-def _start_workers(workers: list[Child], stopping: list[int]) -> None:
+def _start_workers(workers: list[Child], stop: Stop) -> None:
     """Start all and wait until each can answer."""
     waiting = {worker: _start(worker) for worker in workers}
     deadline = time.monotonic() + READY_WITHIN_S
     for worker, ready_fd in waiting.items():
         os.set_blocking(ready_fd, False)
-        while not _is_ready(ready_fd) and not stopping:
+        while not _is_ready(ready_fd) and not stop.wait(POLL_S):
             code = worker.exit_code()
             if code is not None or time.monotonic() > deadline:
                 why = f"ended with code {code}" if code is not None else f"was not ready within {READY_WITHIN_S:.0f} s"
                 raise ProxyError(f"{worker.name} {why}", remedy="read its message above")
-            time.sleep(POLL_S)
         os.close(ready_fd)
 
 
@@ -196,9 +196,9 @@ def _is_ready(ready_fd: int) -> bool:
         return False
 
 
-def _keep_alive(children: list[Child], stopping: list[int]) -> None:
+def _keep_alive(children: list[Child], stop: Stop) -> None:
     """Replace what dies, until a signal comes."""
-    while not stopping:
+    while not stop.wait(POLL_S):
         for child in children:
             if child.exit_code() is not None:
                 child.mourn()
@@ -207,7 +207,6 @@ def _keep_alive(children: list[Child], stopping: list[int]) -> None:
                     child.start()
                 else:
                     os.close(_start(child))
-        time.sleep(POLL_S)
 
 
 def _end(workers: list[Child], recorder: Child, drain_s: float) -> None:
@@ -218,14 +217,6 @@ def _end(workers: list[Child], recorder: Child, drain_s: float) -> None:
         worker.wait(drain_s + 15)
     recorder.tell_to_stop()
     recorder.wait(RECORDER_ENDS_WITHIN_S)
-
-
-def _stop_signals() -> list[int]:
-    """Filled by the first SIGTERM or SIGINT."""
-    received: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda signum, _frame: received.append(signum))
-    return received
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ def engine_command(engine: Engine, base_model: str) -> list[str]:
         *("--enable-lora", "--max-loras", str(engine.max_adapters), "--max-lora-rank", str(engine.max_rank)),
         *("--chat-template", str(format.template_path)),
         *("--enable-auto-tool-choice", "--tool-call-parser", format.tool_parser),
+        "--disable-uvicorn-access-log",  # it is asked every second how it is; what clients ask is in the store
         *engine.arguments,
     ]
 

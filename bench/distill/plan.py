@@ -49,7 +49,7 @@ class Planned(NamedTuple):
     run: Run
 
 
-_ALL: dict[str, Any] = {"learning_rate": 1e-3, "rank": 16, "dropout": 0, "row_tokens": 2_048, "precision": "float32"}
+_ALL: dict[str, Any] = {"learning_rate": 1e-3, "rank": 16, "dropout": 0, "row_tokens": 2_048}
 RECIPE: dict[TaskName, dict[str, Any]] = {
     "presidio": {**_ALL, "epochs": 3, "batch_examples": 8},
     "made": {**_ALL, "epochs": 1, "batch_examples": 8},

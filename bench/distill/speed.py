@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from bench.distill import redaction
+from bench.distill import redaction, trl
 from bench.distill.plan import Run
 from bench.distill.school import DATASET_SETTINGS, nightschool
 from bench.distill.task import Case, Task
@@ -36,7 +36,6 @@ from nightschool.formats import format_for, render_completion, render_prompt
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "bench" / ".work" / "distill-speed"
-TRL_PYTHON = ROOT / ".venv-trl" / "bin" / "python"
 BATCH = 8
 TRAINING = {
     "epochs": 1,
@@ -68,8 +67,8 @@ class Pair(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when the targets are met; raises ``BenchFailure`` where there is no TRL."""
     arguments = _parse(argv)
-    if not TRL_PYTHON.exists():
-        raise BenchFailure(f"there is no TRL: {TRL_PYTHON} does not exist; try `make install-trl`")
+    if (why := trl.why_missing()) is not None:
+        raise BenchFailure(why)
     shutil.rmtree(WORK, ignore_errors=True)
     kinds = {"system prompt and tool in common": _redaction(arguments.rows), "nothing in common": _bare(arguments.rows)}
     found: list[Figure] = []
@@ -83,13 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             rounds.append(pair)
         print(f"{kind}: {len(rows)} rows, {arguments.threads} threads", file=sys.stderr, flush=True)
         found += compared(kind, rounds)
-    write_figures(arguments.json, found, versions={"TRL": _trl_version()})
+    write_figures(arguments.json, found, versions={"TRL": trl.version()})
     return print_figures("training", found)
-
-
-def _trl_version() -> str:
-    command = [str(TRL_PYTHON), "-c", "from importlib.metadata import version; print(version('trl'))"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _redaction(rows: int) -> Task:
@@ -144,7 +138,7 @@ def _ours(task: Task, folder: Path, turn: int, threads: int) -> Cost:
 
 def _trl(folder: Path, turn: int, threads: int) -> Cost:
     program = Path(__file__).with_name("trl_trainer.py")
-    command = [str(part) for part in (TRL_PYTHON, program, MODEL_FOLDER, folder / "rows.json", folder / "trl")]
+    command = [str(part) for part in (trl.TRL_PYTHON, program, MODEL_FOLDER, folder / "rows.json", folder / "trl")]
     printed, peak = _run([*command, "--batch", str(BATCH), "--seed", str(turn)], folder / "trl.log", threads)
     return Cost(printed["tokens"] / printed["seconds"], peak)
 

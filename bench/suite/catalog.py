@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Collection
 from typing import NamedTuple
 
-from bench.distill.speed import TRL_PYTHON
+from bench.distill import trl
 from demo.engine import why_missing
 
 
@@ -34,8 +34,8 @@ class Benchmark(NamedTuple):
             return f"there is no module {self.module}"
         if self.engine and (why := why_missing()) is not None:
             return f"{why}; make model"
-        if self.trl and not TRL_PYTHON.exists():
-            return "there is no TRL; make install-trl"
+        if self.trl and (why := trl.why_missing()) is not None:
+            return why
         return ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from distill.train.attention import use_parts
 from distill.train.gguf import convert
 from distill.train.sequence import Encode
 from distill.train.unusable import BaseModelError, unusable
@@ -84,12 +85,11 @@ def load_weights(base: Base, *, precision: str, load_in_4bit: bool, device: torc
             bnb_4bit_compute_dtype=getattr(torch, precision),
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            base.name, attn_implementation="sdpa", device_map={"": device}, **wanted
-        )
+        model = AutoModelForCausalLM.from_pretrained(base.name, device_map={"": device}, **wanted)
     except (OSError, ValueError, ImportError) as error:
         raise unusable(base.name, error) from error
     model.requires_grad_(False)
+    use_parts(model)
     return model
 
 

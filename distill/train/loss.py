@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from distill.train.attention import parts_of
 from distill.train.pack import Row, SoftTargets
 
 
@@ -51,7 +52,7 @@ def _logits(model: Any, row: Row) -> Tensor:
     output = model(
         input_ids=row.tokens[None],
         position_ids=row.positions[None],
-        attention_mask=row.mask(),
+        parts=parts_of(row),
         use_cache=False,
         logits_to_keep=row.predicts,
     )

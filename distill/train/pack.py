@@ -2,7 +2,7 @@
 
     shared prompt │ rest of 1 │ rest of 2 │ … ┃ another shared prompt │ …         one row, no padding
 
-Positions restart with each sequence, and the mask shows a token only what it would see alone. What sequences begin with
+Positions restart with each sequence, and a token sees only what it would see alone. What sequences begin with
 alike, a system prompt and its tools, is computed once and seen by all of them; the gradients through it add up. In
 templated traffic that is most of the tokens. Sharing a prefix is what paged attention does when it serves (Kwon et al.,
 SOSP 2023); the mask is that of tree attention (SpecInfer, ASPLOS 2024), here for training.
@@ -66,12 +66,12 @@ class Row:
         parts = {name: getattr(self, name) for name in self.__slots__}
         return replace(self, **{name: part.to(device) for name, part in parts.items() if part is not None})
 
-    def mask(self) -> Tensor:
-        """bool (1, 1, L, L): true where the token of the line may see that of the column."""
-        place = torch.arange(len(self.tokens), device=self.tokens.device)
-        same = self.segment[:, None] == self.segment[None, :]
-        seen = (self.group[:, None] == self.group[None, :]) & (same | (self.segment == 0)[None, :])
-        return (seen & (place[:, None] >= place[None, :]))[None, None]
+    def sees(self, places: Tensor, others: Tensor) -> Tensor:
+        """bool (places, others): true where the token at the one may see that at the other."""
+        line, column = places[:, None], others[None, :]
+        same = self.segment[line] == self.segment[column]
+        shares = (self.group[line] == self.group[column]) & (same | (self.segment[column] == 0))
+        return shares & (line >= column)
 
 
 @dataclass(slots=True)

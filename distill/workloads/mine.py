@@ -24,6 +24,8 @@ CHUNK_PROMPTS = 5_000
 """So many prompts are looked at together; memory is bounded by it."""
 _RARE_WORDS = 40
 _MOST_CANDIDATES = 8
+_LEAST_DIGITS, _MOST_DIGITS = 8, 32
+_ID = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{_LEAST_DIGITS},{_MOST_DIGITS}}}(\.[0-9a-f]+)?")
 
 Words = tuple[str, ...]
 
@@ -128,13 +130,18 @@ class _Shelf:
         return list(dict.fromkeys([*self._by_opening.get(words[:OPENING_WORDS], ()), *nearest]))
 
 
+def is_group_id(name: str) -> bool:
+    """Whether it could be the id of a group, or of a variant in one."""
+    return _ID.fullmatch(name) is not None
+
+
 def _names(contract: Contract, template: Template) -> Iterator[str]:
     """Ids for a template, the preferred one first: a word that says what it is, and a digest of what it consists of."""
     parts = [contract, template.runs, template.open_start, template.open_end]
-    digest = blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
+    digest = blake2b(msgspec.json.encode(parts), digest_size=_MOST_DIGITS // 2).hexdigest()
     if len(contract.tools) == 1:
         hint = contract.tools[0]
     else:
         hint = contract.schema or contract.endpoint.strip("/").partition("/")[0]
     slug = re.sub(r"[^a-z0-9]+", "-", hint.lower())[:32].strip("-") or "workload"
-    return (f"{slug}-{digest[:digits]}" for digits in range(8, 33))
+    return (f"{slug}-{digest[:digits]}" for digits in range(_LEAST_DIGITS, _MOST_DIGITS + 1))

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from distill.selection import Selection, UnknownWorkload
+from distill.workloads.mine import is_group_id
 from distill.workloads.place import members
 
 
@@ -24,6 +25,8 @@ def condition_of(store: duckdb.DuckDBPyConnection, folder: Path, selection: Sele
         in_groups, more = members(store, folder, selection.recorded_as, selection.window)
         return f"(({condition}) or ({in_groups}))", [*values, *more]
     if store.execute(f"select 1 from exchanges where {condition} limit 1", values).fetchall():
+        return condition, values
+    if not is_group_id(selection.workload):
         return condition, values
     try:
         return members(store, folder, (selection.workload,), selection.window)

@@ -9,6 +9,7 @@ import pytest
 
 from distill.selection import Selection, UnknownWorkload
 from distill.workloads.discover import discover
+from distill.workloads.mine import is_group_id
 from distill.workloads.selected import condition_of
 from nightschool.config import load_config
 from nightschool.store.query import ask
@@ -81,3 +82,17 @@ def test_a_group_that_there_is_not_is_refused_with_the_nearest(store: Path) -> N
 
 def test_a_name_under_which_nothing_is_recorded_selects_nothing(store: Path) -> None:
     assert count(store, Selection("unheard-of")) == 0
+
+
+@pytest.mark.parametrize("name", ["redaction", "support-triage", "triage-2026", "facade"])
+def test_a_name_that_cannot_be_of_a_group_is_not_looked_for_among_the_groups(name: str) -> None:
+    assert not is_group_id(name)
+
+
+def test_the_id_of_a_group_and_of_a_variant_in_it_can_be_told_from_a_name(store: Path) -> None:
+    found = discover(store, EVERYTHING).workloads
+
+    ids = [each.id for each in found if not each.named]
+    variants = [variant.id for each in found if not each.named for variant in each.variants]
+    assert ids
+    assert all(map(is_group_id, [*ids, *variants]))

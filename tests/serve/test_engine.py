@@ -31,6 +31,10 @@ def test_it_names_the_model_the_template_the_parser_and_the_room_for_adapters() 
     assert {"--enable-lora", "--enable-auto-tool-choice"} <= set(words)
 
 
+def test_its_log_has_no_line_for_every_second_in_which_it_is_asked_how_it_is() -> None:
+    assert "--disable-uvicorn-access-log" in engine_command(Engine(python=Path(sys.executable)), BASE)
+
+
 def test_adapters_can_be_loaded_at_run_time_whatever_the_configuration_sets() -> None:
     given = {"VLLM_TARGET_DEVICE": "cpu", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "False"}
 

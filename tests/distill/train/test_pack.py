@@ -57,7 +57,8 @@ def test_every_learned_token_is_in_the_rows_once(batch: list[TokenSequence], row
 @given(batch=batches, row_tokens=st.integers(1, 300))
 def test_a_token_sees_its_own_sequence_up_to_itself_and_no_more(batch: list[TokenSequence], row_tokens: int) -> None:
     for row in rows_of(batch, row_tokens):
-        mask = row.mask()[0, 0]
+        places = torch.arange(len(row.tokens))
+        mask = row.sees(places, places)
         for place in row.predicts.tolist():
             seen = [int(token) for token, visible in zip(row.tokens, mask[place], strict=True) if visible]
             positions = row.positions[mask[place]].tolist()

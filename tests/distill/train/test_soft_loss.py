@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.train.attention import Part
 from distill.train.loop import Task, Trainer
 from distill.train.lora import trained
 from distill.train.loss import row_loss, row_nll, soft_costs
@@ -137,7 +138,8 @@ def slow_loss(model: Any, batch: list[TokenSequence], share: float) -> float:
     total = 0.0
     for each in batch:
         with torch.no_grad():
-            logits = model(input_ids=torch.tensor([each.ids])).logits[0].tolist()
+            whole = [Part(len(each.ids), (0,), None)]
+            logits = model(input_ids=torch.tensor([each.ids]), parts=whole).logits[0].tolist()
         soft = {} if each.soft is None else {int(place): line for line, place in enumerate(each.soft.places)}
         learned = [place for begin, end in each.learned for place in range(begin, end)]
         for number, place in enumerate(learned):
