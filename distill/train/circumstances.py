@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,6 +13,9 @@ from distill.train.read import soft_tokens
 from distill.train.sequence import Writer
 from distill.train.settings import Circumstances
 from nightschool.config import Distill
+
+_MULTIPLY_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+"""Of Intel and AMD, and of ARM."""
 
 
 def circumstances_of(
@@ -27,9 +31,23 @@ def circumstances_of(
         parameters=base.parameters,
         window_tokens=base.config.max_position_embeddings,
         on_gpu=on_gpu,
-        has_bfloat16=on_gpu and torch.cuda.is_bf16_supported(including_emulation=False),
+        has_bfloat16=_gpu_has_bfloat16() if on_gpu else cpu_has_bfloat16(_cpu_capabilities()),
         soft_tokens=_soft_tokens(train_file, base) if soft else 0.0,
     )
+
+
+def cpu_has_bfloat16(capabilities: Mapping[str, object]) -> bool:
+    """By what torch says of the processor: whether it multiplies matrices of them; else float32 is twice as fast."""
+    return any(capabilities.get(name) is True for name in _MULTIPLY_BFLOAT16)
+
+
+def _cpu_capabilities() -> Mapping[str, object]:
+    tell: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)  # not in every torch
+    return tell()
+
+
+def _gpu_has_bfloat16() -> bool:
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _soft_tokens(train_file: Path, base: Base) -> float | None:

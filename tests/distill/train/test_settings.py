@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from distill.train.circumstances import cpu_has_bfloat16
 from distill.train.settings import Circumstances, TrainSettings, settle
 from nightschool.config import Distill
 
@@ -104,3 +105,19 @@ def test_soft_labels_can_be_refused() -> None:
 
     assert (settings.soft_labels, origins["soft_labels"]) == ("off", "configuration")
     assert (settings.soft_share, origins["soft_share"]) == (0.25, "configuration")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_f": True, "avx512_bf16": True, "cpu_name": "AMD EPYC"}, True),
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": True}, True),
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({"bf16": True, "sve": True}, True),
+        ({}, False),
+    ],
+)
+def test_a_cpu_trains_in_bfloat16_where_it_has_instructions_for_it(
+    capabilities: dict[str, object], expected: bool
+) -> None:
+    assert cpu_has_bfloat16(capabilities) is expected
