@@ -53,7 +53,7 @@ def write_report(place: Place, stages: Stages) -> None:
             harm=harm,
         )
     )
-    _print(scores, costs, harm, history)
+    _print(scores, costs, history)
 
 
 def _scores(place: Place, stages: Stages) -> list[Score]:
@@ -103,7 +103,7 @@ def _told(change: Change) -> dict[str, str]:
     }
 
 
-def _print(scores: list[Score], costs: list[dict[str, Any]], harm: dict[str, Any], history: list[Change]) -> None:
+def _print(scores: list[Score], costs: list[dict[str, Any]], history: list[Change]) -> None:
     say("F1 against the truth, on texts that nobody was trained on:")
     for each in scores:
         say(f"  {each.title:<20} {each.score:.3f}  {'█' * round(each.score * 40)}  ({each.rows} texts)")
@@ -112,5 +112,5 @@ def _print(scores: list[Score], costs: list[dict[str, Any]], harm: dict[str, Any
         usd = "unknown" if row["usd"] is None else f"{row['usd']:.4f} USD, {row['usd_per_thousand']:.3f} a thousand"
         say(f"  {row['who']:<28} {row['answers']:>5} answers  {usd}")
     last = next((change for change in reversed(history) if change.action == "rollback"), None)
-    if harm["found"] and last is not None:
+    if last is not None:
         say(f"the harmed student was withdrawn by {last.author}: {last.reason}")

@@ -24,10 +24,10 @@ class Scale:
 
 FULL = Scale(
     name="loop",
-    texts={"day": 800, "ramp": 28, "live": 24, "harmed": 20},
+    texts={"day": 900, "ramp": 28, "live": 24, "harmed-1": 20, "harmed-2": 20, "harmed-3": 20},
     distill={
         "min_examples": 100,
-        "test_share": 0.07,
+        "test_share": 0.14,
         "epochs": 1,
         "learning_rate": 0.001,
         "rank": 16,
@@ -60,7 +60,7 @@ FULL = Scale(
 QUICK = Scale(
     name="quick",
     tiny=True,
-    texts={"day": 160, "ramp": 14, "live": 8, "harmed": 14},
+    texts={"day": 160, "ramp": 14, "live": 8, "harmed-1": 14, "harmed-2": 14, "harmed-3": 14},
     distill={
         "min_examples": 50,
         "test_share": 0.25,

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from demo.child import last_lines
@@ -22,7 +23,9 @@ from nightschool.registry.routing import Students, read_routing
 
 _PROXIES_FOLLOW_S = 2.0
 _READY_WITHIN_S = 300.0
-_MOST_PASSES = 12
+_MOST_PASSES = 4
+_HARMED = ("harmed-1", "harmed-2", "harmed-3")
+"""Texts for the harmed student, until it is found out; how many that takes depends on how good the one before was."""
 
 
 class DemoError(NightschoolError):
@@ -63,10 +66,7 @@ class Stages:
         """Shares go up while the audit finds nothing."""
         self._until_ready()
         self._app("ramp")
-        for _ in range(_MOST_PASSES):
-            self._audit()
-            if self.students.canary is None:
-                break
+        self._audit_until(lambda: self.students.canary is None)
         if self.students.canary is not None:
             say("the audit has not let it further; for the sake of the story a person does:")
             self._run("promote", WORKLOAD, "--share", "100", "--reason", "demo")
@@ -90,17 +90,16 @@ class Stages:
         if live.adapter == good and worse not in self.students.withdrawn:
             say(f"{worse} is {good} without what its feed-forward layers have learned")
             self._run("promote", WORKLOAD, "--adapter", worse, "--force", "--reason", "harmed on purpose")
-        if worse not in self.students.withdrawn:
-            self._until_ready()
-            self._app("harmed")
-        for _ in range(_MOST_PASSES):
+        for part in _HARMED:
             if worse in self.students.withdrawn:
                 break
-            self._audit()
-        else:
-            say("the audit has not found it out; this should not happen")
+            self._until_ready()
+            self._app(part)
+            self._audit_until(lambda: worse in self.students.withdrawn)
+        if worse not in self.students.withdrawn:
+            raise DemoError("the audit has not found the harmed student out", remedy="begin anew with --again")
         self._run("routes", WORKLOAD, "--history")
-        self._finish("harm", {"adapter": worse, "found": worse in self.students.withdrawn})
+        self._finish("harm", {"adapter": worse})
 
     @property
     def students(self) -> Students:
@@ -145,8 +144,12 @@ class Stages:
             say(f"  {line[:110]}")
         say(f"  … {len(lines):,} texts redacted, no request failed")
 
-    def _audit(self) -> None:
-        self._run("audit", WORKLOAD)
+    def _audit_until(self, over: Callable[[], bool]) -> None:
+        """Or until all that was answered must have been compared."""
+        for _ in range(_MOST_PASSES):
+            self._run("audit", WORKLOAD)
+            if over():
+                return
 
     def _run(self, *arguments: str, quiet: bool = False) -> str:
         """A command of nightschool; ``quiet``: what it prints is returned, not shown."""
