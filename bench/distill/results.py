@@ -19,6 +19,8 @@ class Trained(msgspec.Struct, kw_only=True, frozen=True):
     seconds: float
     tokens_per_s: float
     best_loss: float | None = None
+    precision: str = "float32"
+    """Of the base model: that of the machine, unless the run sets it."""
 
 
 class Result(msgspec.Struct, kw_only=True, frozen=True):

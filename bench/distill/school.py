@@ -38,6 +38,7 @@ def teach(task: Task, run: Run, folder: Path, *, threads: int) -> tuple[Path, Tr
         seconds=trained["seconds"],
         tokens_per_s=trained["tokens_per_s"],
         best_loss=trained.get("best_loss"),
+        precision=next(each["value"] for each in trained["manifest"]["settings"] if each["name"] == "precision"),
     )
 
 

@@ -94,7 +94,7 @@ def _lines(shown: Result | Planned, bases: Mapping[TaskName, Result]) -> Iterato
             f"{student.recall:.3f}",
             f"{student.valid}/{len(student.rows)}",
             *_verdict(shown.name, name, student, teacher),
-            f"{shown.trained.seconds / 60:.1f} min" if shown.trained else "",
+            f"{shown.trained.seconds / 60:.1f} min, {shown.trained.precision}" if shown.trained else "",
             f"{shown.trained.tokens_per_s:.0f}" if shown.trained else "",
         )
 

@@ -23,7 +23,7 @@ from nightschool.registry.routing import Students, read_routing
 
 _PROXIES_FOLLOW_S = 2.0
 _READY_WITHIN_S = 300.0
-_MOST_PASSES = 4
+_MOST_PASSES = 2
 _HARMED = ("harmed-1", "harmed-2", "harmed-3")
 """Texts for the harmed student, until it is found out; how many that takes depends on how good the one before was."""
 

@@ -32,7 +32,7 @@ def needed_bytes(
     width = 4 if settings.precision == "float32" else 2
     weights = parameters * (0.6 if settings.load_in_4bit else width)
     lora = lora_parameters * 4 * 4  # weights, gradients, and two moments, in float32
-    per_layer = _kept_per_token(config) * width
+    per_layer = _kept_per_token(config, width)
     layers = config.num_hidden_layers
     if settings.gradient_checkpointing:
         per_token = layers * config.hidden_size * width + per_layer
@@ -43,9 +43,14 @@ def needed_bytes(
     return float(weights + lora + row_tokens * per_token + logits + _RUNTIME_BYTES)
 
 
-def _kept_per_token(config: Any) -> float:
-    """Numbers that a decoder layer keeps for one token: its inputs, norms, projections, and each LoRA's own."""
-    return float(12 * config.hidden_size + 6 * config.intermediate_size)
+def _kept_per_token(config: Any, width: int) -> float:
+    """Bytes that a decoder layer keeps for one token: its inputs, norms, projections, and each LoRA's own.
+
+    Norms and LoRA are computed in float32, and with a narrower base keep their inputs once more.
+    """
+    hidden, middle = config.hidden_size, config.intermediate_size
+    again = 0 if width == 4 else 4 * (12 * hidden + 2 * middle)
+    return float(width * (12 * hidden + 6 * middle) + again)
 
 
 def check_memory(needed: float, device: torch.device, settings: TrainSettings) -> str:
