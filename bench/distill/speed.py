@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
-from bench.distill import redaction, trl
+from bench.distill import redaction, trl_python
 from bench.distill.plan import Run
 from bench.distill.school import DATASET_SETTINGS, nightschool
 from bench.distill.task import Case, Task
@@ -67,7 +67,7 @@ class Pair(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when the targets are met; raises ``BenchFailure`` where there is no TRL."""
     arguments = _parse(argv)
-    if (why := trl.why_missing()) is not None:
+    if (why := trl_python.why_missing()) is not None:
         raise BenchFailure(why)
     shutil.rmtree(WORK, ignore_errors=True)
     kinds = {"system prompt and tool in common": _redaction(arguments.rows), "nothing in common": _bare(arguments.rows)}
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             rounds.append(pair)
         print(f"{kind}: {len(rows)} rows, {arguments.threads} threads", file=sys.stderr, flush=True)
         found += compared(kind, rounds)
-    write_figures(arguments.json, found, versions={"TRL": trl.version()})
+    write_figures(arguments.json, found, versions={"TRL": trl_python.version()})
     return print_figures("training", found)
 
 
@@ -138,7 +138,9 @@ def _ours(task: Task, folder: Path, turn: int, threads: int) -> Cost:
 
 def _trl(folder: Path, turn: int, threads: int) -> Cost:
     program = Path(__file__).with_name("trl_trainer.py")
-    command = [str(part) for part in (trl.TRL_PYTHON, program, MODEL_FOLDER, folder / "rows.json", folder / "trl")]
+    command = [
+        str(part) for part in (trl_python.TRL_PYTHON, program, MODEL_FOLDER, folder / "rows.json", folder / "trl")
+    ]
     printed, peak = _run([*command, "--batch", str(BATCH), "--seed", str(turn)], folder / "trl.log", threads)
     return Cost(printed["tokens"] / printed["seconds"], peak)
 

@@ -14,8 +14,10 @@ batch, so that little is padded; everything else as TRL has it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import resource
+import sys
 from pathlib import Path
 
 
@@ -51,7 +53,8 @@ def main() -> None:
         ),
     )
     tokens = sum(map(len, trainer.train_dataset["input_ids"]))
-    metrics = trainer.train().metrics
+    with contextlib.redirect_stdout(sys.stderr):  # where it tells its losses
+        metrics = trainer.train().metrics
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     told = {"tokens": tokens, "seconds": metrics["train_runtime"], "peak_bytes": peak_bytes}
     print(json.dumps({**told, "loss": metrics["train_loss"]}))

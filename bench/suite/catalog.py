@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Collection
 from typing import NamedTuple
 
-from bench.distill import trl
+from bench.distill import trl_python
 from demo.engine import why_missing
 
 
@@ -34,7 +34,7 @@ class Benchmark(NamedTuple):
             return f"there is no module {self.module}"
         if self.engine and (why := why_missing()) is not None:
             return f"{why}; make model"
-        if self.trl and (why := trl.why_missing()) is not None:
+        if self.trl and (why := trl_python.why_missing()) is not None:
             return why
         return ""
 
