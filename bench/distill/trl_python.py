@@ -1,4 +1,7 @@
-"""TRL, which training is measured beside: an environment of its own, made by `make install-trl`."""
+"""TRL, which training is measured beside: an environment of its own, made by `make install-trl`.
+
+A file named `trl` would hide the library from `trl_trainer.py`, which is run beside it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ TRL_PYTHON = Path(__file__).resolve().parents[2] / ".venv-trl" / "bin" / "python
 
 def why_missing() -> str | None:
     """None where it is there."""
-    return None if TRL_PYTHON.exists() else f"there is no TRL: {TRL_PYTHON} does not exist; try `make install-trl`"
+    return None if TRL_PYTHON.exists() else "there is no TRL; make install-trl"
 
 
 def version() -> str:

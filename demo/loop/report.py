@@ -111,6 +111,5 @@ def _print(scores: list[Score], costs: list[dict[str, Any]], history: list[Chang
     for row in costs:
         usd = "unknown" if row["usd"] is None else f"{row['usd']:.4f} USD, {row['usd_per_thousand']:.3f} a thousand"
         say(f"  {row['who']:<28} {row['answers']:>5} answers  {usd}")
-    last = next((change for change in reversed(history) if change.action == "rollback"), None)
-    if last is not None:
-        say(f"the harmed student was withdrawn by {last.author}: {last.reason}")
+    last = next(change for change in reversed(history) if change.action == "rollback")
+    say(f"the harmed student was withdrawn by {last.author}: {last.reason}")

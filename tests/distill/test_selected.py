@@ -89,10 +89,12 @@ def test_a_name_that_cannot_be_of_a_group_is_not_looked_for_among_the_groups(nam
     assert not is_group_id(name)
 
 
-def test_the_id_of_a_group_and_of_a_variant_in_it_can_be_told_from_a_name(store: Path) -> None:
-    found = discover(store, EVERYTHING).workloads
+def test_the_id_of_a_group_and_of_a_variant_in_it_can_be_told_from_a_name(tmp_path: Path) -> None:
+    shops = (REVIEW.replace("a colleague", f"a colleague of {shop}") for shop in ("Acme", "Initech"))
+    folder = record(tmp_path, [Exchange(chat(shop, f"change {n}")) for shop in shops for n in range(20)])
 
-    ids = [each.id for each in found if not each.named]
-    variants = [variant.id for each in found if not each.named for variant in each.variants]
-    assert ids
-    assert all(map(is_group_id, [*ids, *variants]))
+    (found,) = discover(folder, EVERYTHING).workloads
+
+    assert is_group_id(found.id)
+    assert len(found.variants) == 2
+    assert all(is_group_id(variant.id) for variant in found.variants)

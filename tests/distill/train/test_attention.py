@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import torch
 import torch.nn.functional as F
 from hypothesis import given
@@ -15,8 +13,6 @@ from distill.train.sequence import TokenSequence
 from tests.distill.train.school import lessons, sequence
 from tests.distill.train.test_pack import batches
 from tests.formats.arbitrary import unhurried
-
-LLAMA_LAYER = SimpleNamespace()
 
 
 def visible(row: Row, parts: list[Part]) -> torch.Tensor:
@@ -64,7 +60,7 @@ def test_what_comes_out_is_what_one_mask_over_the_row_gives(batch: list[TokenSeq
         )
 
         parts = parts_of(row, least_tokens=least, most_tokens=most)
-        attended, _ = attend(LLAMA_LAYER, query, key, value, None, parts=parts, scaling=0.3)
+        attended, _ = attend(None, query, key, value, None, parts=parts, scaling=0.3)
 
         torch.testing.assert_close(attended, whole.transpose(1, 2), rtol=1e-12, atol=1e-12)
 
