@@ -31,6 +31,15 @@ def in_order(offsets: list[int], filters: Filter) -> list[str]:
     return [name for time, name in sorted(chosen, reverse=True) if until is None or time < until]
 
 
+def next_older(asking: Asking, filters: Filter, behind: Place) -> str:
+    """However often a busy machine makes the page end before anything is found."""
+    found = older(asking, filters, behind, limit=1)
+    while not found.rows:
+        assert found.after is not None
+        found = older(asking, filters, found.after, limit=1)
+    return str(found.rows[0]["id"])
+
+
 @given(OFFSETS, FILTERS, st.integers(1, 5))
 @settings(max_examples=20, deadline=None)
 def test_all_pages_together_are_everything_once_in_order(offsets: list[int], filters: Filter, limit: int) -> None:
@@ -54,9 +63,9 @@ def test_a_step_to_the_older_one_and_back_ends_where_it_began(offsets: list[int]
     with tempfile.TemporaryDirectory() as folder:
         recorded(Path(folder), offsets)
         asking = Asking(Path(folder))
-        rows = older(asking, filters, None, limit=20).rows
+        rows = older(asking, filters, None, limit=20).rows  # all, or as far as patience goes
         for row, behind in pairwise(rows):
-            assert older(asking, filters, Place.of(row), limit=1).rows[0]["id"] == behind["id"]
+            assert next_older(asking, filters, Place.of(row)) == behind["id"]
             if filters.text is None:  # a text is looked for within a week
                 back = newer(asking, filters, Place.of(behind))
                 assert back is not None

@@ -63,8 +63,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def said_by_the_trainer(served: Served, ids: list[int], tokens: int) -> list[int]:
-    """Greedily, one token after the other."""
+    """Greedily, one token after the other, each over one plain sequence."""
     model = tiny_model().eval()
+    model.set_attn_implementation("sdpa")
     set_weights(model, load_file(served.folder / "adapter_model.safetensors"))
     said: list[int] = []
     with torch.no_grad():
