@@ -205,6 +205,16 @@ class Client:
         self._protocol.turn.write(self._protocol.transport, data)
         self._head_lines = b""
 
+    def write_now(self, data: bytes) -> None:
+        """Some of the body, in the middle of an answer in chunks (``in_chunks``) whose head is on its way."""
+        if not self.disconnected and data:
+            self._protocol.turn.write_now(self._protocol.transport, b"%x\r\n%b\r\n" % (len(data), data))
+
+    @property
+    def in_chunks(self) -> bool:
+        """The answer goes out in chunks, and its head is on its way."""
+        return self._chunked and not self._head_lines
+
     def finish(self, data: bytes = b"") -> None:
         """The last of the body; the answer is complete."""
         if self.disconnected:

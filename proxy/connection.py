@@ -18,6 +18,7 @@ import httptools
 
 from nightschool.errors import AnswerBroken, UpstreamTimeout
 from proxy.turn import Turn
+from proxy.whole_chunk import whole_chunk
 
 READ_AHEAD_BYTES = 128 * 1024
 MAX_HEAD_BYTES = 128 * 1024
@@ -38,6 +39,11 @@ class Connection(asyncio.Protocol):
         """How long the upstream said that it keeps an idle connection."""
         self.on_arrival: Callable[[], None] | None = None
         """Called instead of waking who waits: when more has arrived, and when the exchange has failed."""
+        self.on_chunk: Callable[[bytes], bool] | None = None
+        """Called with what is in a chunk that comes alone while nothing waits; False: it has to wait as all else does.
+
+        Needs no parser and no waking, which are half of what a short event costs.
+        """
         self.last_byte_at = 0.0
         """``time.perf_counter()`` at which the latest bytes arrived."""
         self.status = 0
@@ -55,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._paused = False
         self._head_done = False
+        self._at_chunk = False
+        """What comes next begins a chunk, or the end of the chunks."""
         self._bodiless = False
         self._until_close = False
         self._reusable = False
@@ -87,8 +95,8 @@ class Connection(asyncio.Protocol):
         """
         self.status = 0
         self.headers = []
-        self.on_arrival = None
-        self.finished = self._head_done = self._until_close = False
+        self.on_arrival = self.on_chunk = None
+        self.finished = self._head_done = self._at_chunk = self._until_close = False
         self._reusable = True
         self._head_bytes = 0
         self._bodiless = bodiless
@@ -234,6 +242,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.last_byte_at = time.perf_counter()
         self.deadline = self._loop.time() + self._idle_s
+        if self.on_chunk is not None and self._at_chunk and not self._chunks:
+            content = whole_chunk(data)
+            if content is not None:
+                if not self.on_chunk(content):
+                    self.on_body(content)
+                    self._bound_read_ahead()
+                    self._wake()
+                return
         if not self._head_done:
             self._head_bytes += len(data)
         try:
@@ -241,13 +257,17 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.fail(AnswerBroken(self.upstream, f"sent something that is not HTTP/1.1 ({error})"))
             return
+        self._at_chunk = self._at_chunk and data.endswith(b"\r\n")  # else the next chunk's length has begun
+        self._bound_read_ahead()
+        if not self._head_done and self._head_bytes > MAX_HEAD_BYTES:
+            self.fail(AnswerBroken(self.upstream, f"sent more than {MAX_HEAD_BYTES} bytes of headers"))
+        self._wake()
+
+    def _bound_read_ahead(self) -> None:
         if self._buffered_bytes > READ_AHEAD_BYTES and not self._paused and self._transport is not None:
             self._transport.pause_reading()
             self._paused = True
             self.deadline = math.inf
-        if not self._head_done and self._head_bytes > MAX_HEAD_BYTES:
-            self.fail(AnswerBroken(self.upstream, f"sent more than {MAX_HEAD_BYTES} bytes of headers"))
-        self._wake()
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
@@ -286,6 +306,12 @@ class Connection(asyncio.Protocol):
             self._reusable = False
             self._finish()
 
+    def on_chunk_header(self) -> None:
+        self._at_chunk = False
+
+    def on_chunk_complete(self) -> None:
+        self._at_chunk = True
+
     def on_body(self, chunk: bytes) -> None:
         if not self.finished:  # else of an answer that nobody asked for
             self._chunks.append(chunk)
@@ -301,6 +327,7 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         self.finished = True
+        self._at_chunk = False
         self.deadline = math.inf
 
     async def _wait(self) -> None:

@@ -30,13 +30,15 @@ from proxy.hiding import Hiding
 from proxy.inquiry import Inquiry, body_with, inquiry, named_in_refusal
 from proxy.paths import ApiPath
 from proxy.route import Route
-from proxy.stream_end import StreamEnd
+from proxy.stream_end import StreamEnd, goes_on
 from proxy.student_attempt import StudentAttempt
 from proxy.upload import chunk, upload
 
 if TYPE_CHECKING:
     from proxy.runtime import Runtime
     from proxy.upstream import UpstreamPool
+
+EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
 
 log = logging.getLogger("nightschool.exchange")
 
@@ -258,7 +260,7 @@ class Exchange:
     def _release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None and self._pool is not None:
-            connection.on_arrival = None
+            connection.on_arrival = connection.on_chunk = None
             self._pool.release(connection)
 
     async def _ask(self, pool: UpstreamPool) -> None:
@@ -397,7 +399,7 @@ class Exchange:
             self._turn.set_result(None)
 
     def _pass_on(self, connection: Connection) -> None:
-        entry = self._entry
+        entry, client = self._entry, self._client
         began = max(connection.last_byte_at, self._received)
         data = connection.take()
         ended = connection.finished
@@ -410,6 +412,8 @@ class Exchange:
                 self._tail = (data, ended)
                 return
         self._write(data, ended)
+        between = self._events and not entry.ended and data.endswith(EVENT_ENDS) and client.in_chunks
+        connection.on_chunk = self._pass_event if between else None
         entry.spend(time.perf_counter() - began)
 
     def _write(self, data: bytes, ended: bool) -> None:
@@ -418,8 +422,21 @@ class Exchange:
         if ended:
             self._client.finish(data)
         elif data:
-            self._at_event_end = data.endswith((b"\n\n", b"\r\n\r\n"))
+            self._at_event_end = data.endswith(EVENT_ENDS)
             self._client.write(data)
+
+    def _pass_event(self, event: bytes) -> bool:
+        """Pass on one in the middle of a stream, which is at the end of the one before; False: ``_pass`` has to."""
+        connection, client, entry = self._connection, self._client, self._entry
+        assert connection is not None
+        if client.slow or not goes_on(event):
+            return False
+        entry.feed(event, connection.last_byte_at)
+        if self._hiding is not None:
+            event = self._hiding.feed(event, ended=False)
+        client.write_now(event)
+        entry.spend(time.perf_counter() - connection.last_byte_at)
+        return True
 
     def _fail(self, error: UpstreamError) -> None:
         """Tell the client in the way that is left, and the log."""

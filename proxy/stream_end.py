@@ -14,6 +14,11 @@ _LONGEST = max(map(len, (_DONE, *_FINAL)))
 _BLANK_LINES = (b"\n\n", b"\n\r\n")
 
 
+def goes_on(piece: bytes) -> bool:
+    """Of a stream that was at the end of an event: ``piece`` is one more event, of a single line, and not the last."""
+    return piece.startswith(b"data: {") and piece.find(b"\n") == len(piece) - 2 and piece.endswith(b"\n\n")
+
+
 class StreamEnd:
     """Looks at a stream as it comes, in whatever pieces."""
 

@@ -86,12 +86,12 @@ class UsageFilter:
             chunk = self._held + chunk
             self._held = b""
         if chunk.endswith(b"\n\n"):
-            # What nearly every read has: nothing to hide, or one event that ends in the null, where depth is clear.
-            if b'"usage"' not in chunk:
-                return chunk
-            one = chunk.count(b"\n\n") == 1
+            # What nearly every read has: one event that ends in the null, where depth is clear, or nothing to hide.
+            one = chunk.find(b"\n") == len(chunk) - 2
             if one and chunk.endswith(_EVENT_WITH_NULL):
                 return chunk[: -len(_EVENT_WITH_NULL)] + b"}\n\n"
+            if b'"usage"' not in chunk:
+                return chunk
             if one and (null := _NULL_AT_END.search(chunk)) is not None:
                 return chunk[: null.start()] + null[1]
         passed: list[bytes] = []

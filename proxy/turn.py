@@ -33,6 +33,13 @@ class Turn:
         elif not self._ends:
             self.ask()
 
+    def write_now(self, transport: asyncio.WriteTransport, data: bytes) -> None:
+        """Of an answer that goes on, so that nothing has to be in the log before."""
+        if self._writes:  # some of which may be for this transport
+            self.write(transport, data)
+        elif not transport.is_closing():
+            transport.write(data)
+
     def close(self, transport: asyncio.WriteTransport) -> None:
         """Behind what is written to it."""
         self._writes.append((transport, None))

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import math
 import weakref
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -79,6 +80,56 @@ def test_the_pieces_in_which_an_answer_arrives_do_not_matter(name: str, cuts: li
 
     assert in_pieces == asyncio.run(received([]))
     assert (in_pieces[0], in_pieces[2]) == (status, body)
+
+
+@given(cuts=st.sets(st.integers(1, 400)), joined=st.sets(st.integers(0, 13)), takes=st.lists(st.booleans()))
+def test_what_is_taken_chunk_by_chunk_and_what_waits_are_the_body_in_order(
+    cuts: set[int], joined: set[int], takes: list[bool]
+) -> None:
+    """Pieces are whole chunks, but for those that are ``joined`` with the next, and for what the ``cuts`` cut."""
+    events = [b"data: %d\n\n" % number for number in range(12)] + [b"5\r\nchunk\r\n"]
+    chunks = [b"%x\r\n%b\r\n" % (len(event), event) for event in events]
+    parts = [CHUNKED.removesuffix(b"0\r\n"), *chunks, b"0\r\n\r\n"]
+    raw = b"".join(parts)
+    ends = {end for number, end in enumerate(accumulate(map(len, parts))) if number not in joined}
+    got: list[bytes] = []
+
+    async def receive() -> None:
+        connection = Connection("main", asyncio.get_running_loop(), a_turn())
+        MemoryTransport(connection)
+        ask(connection)
+
+        def take(chunk: bytes) -> bool:
+            if taken := bool(takes and takes.pop()):
+                got.append(chunk)
+            return taken
+
+        def arrived() -> None:
+            if connection.has_data:
+                got.append(connection.take())
+
+        connection.on_chunk, connection.on_arrival = take, arrived
+        for begin, end in pairwise([0, *sorted(ends | {cut for cut in cuts if cut < len(raw)} | {len(raw)})]):
+            connection.data_received(raw[begin:end])
+        assert (connection.finished, connection.usable) == (True, True)
+
+    asyncio.run(receive())
+    assert b"".join(got) == EVENTS + b"".join(events)
+
+
+async def test_a_chunk_that_is_not_taken_stays_within_what_is_read_ahead() -> None:
+    connection = Connection("main", asyncio.get_running_loop(), a_turn())
+    transport = MemoryTransport(connection)
+    ask(connection)
+    connection.data_received(CHUNKED.removesuffix(b"0\r\n"))
+    connection.take()
+    connection.on_chunk = lambda _: False
+
+    connection.data_received(b"%x\r\n%b\r\n" % (READ_AHEAD_BYTES + 1, b"x" * (READ_AHEAD_BYTES + 1)))
+
+    assert not transport.reading
+    assert len(connection.take()) == READ_AHEAD_BYTES + 1
+    assert transport.reading
 
 
 async def test_headers_keep_their_order_and_their_duplicates_under_names_in_lower_case() -> None:

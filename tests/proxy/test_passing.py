@@ -73,8 +73,15 @@ class Stage:
         return self.front.runtime.metrics.open_requests
 
     def ends(self) -> list[wal.End]:
+        return [wal.decode_end(frame.meta) for frame in self._end_frames()]
+
+    def recorded(self) -> list[bytes]:
+        """Answers that are short enough to be in one frame."""
+        return [frame.body for frame in self._end_frames()]
+
+    def _end_frames(self) -> list[wal.Frame]:
         frames = (frame for path in sorted(self.folder.glob("*.wal")) for frame in wal.read_frames(path))
-        return [wal.decode_end(frame.meta) for frame in frames if frame.kind == wal.END]
+        return [frame for frame in frames if frame.kind == wal.END]
 
 
 @contextlib.asynccontextmanager

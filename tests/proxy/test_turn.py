@@ -75,6 +75,21 @@ async def test_nothing_is_written_to_a_connection_that_is_being_closed() -> None
     assert told.happened == ["log"]
 
 
+async def test_what_needs_no_log_before_it_goes_out_now_unless_something_waits() -> None:
+    told = Told()
+    one, two = told.transport("one"), told.transport("two")
+
+    told.turn.write_now(one, b"a")
+    assert told.happened == [("one", b"a")]
+    told.turn.write(two, b"b")
+    told.turn.write_now(two, b"c")
+    await asyncio.sleep(0)
+    two.closing = True
+    told.turn.write_now(two, b"d")
+
+    assert told.happened == [("one", b"a"), "log", ("two", b"b"), ("two", b"c")]
+
+
 async def test_much_is_written_at_once_so_that_a_slow_reader_is_noticed() -> None:
     told = Told()
     one = told.transport("one")

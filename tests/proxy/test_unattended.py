@@ -17,6 +17,7 @@ import pytest
 from proxy.exchange import Exchange
 from proxy.server import stop_requests
 from tests.proxy.test_passing import (
+    CHAT,
     DELTA,
     DONE,
     LAST,
@@ -52,8 +53,8 @@ class Second(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def second(folder: Path, script: Script, **given: Any) -> AsyncIterator[Second]:
-    """``script`` answers the second request; ``given`` is for the stage."""
+async def second(folder: Path, script: Script, *, question: bytes = CHAT, **given: Any) -> AsyncIterator[Second]:
+    """``script`` answers the second request, which is ``question``; ``given`` is for the stage."""
     asked = 0
 
     async def answers(writer: asyncio.StreamWriter) -> None:
@@ -69,7 +70,7 @@ async def second(folder: Path, script: Script, **given: Any) -> AsyncIterator[Se
         writer.write(post())
         assert await whole_stream(reader) == DELTA + DONE
         await until(lambda: proxy.front.runtime.upstreams["main"]._idle)
-        writer.write(post())
+        writer.write(post(question))
         yield Second(proxy, reader, writer)
         writer.close()
 
@@ -97,6 +98,42 @@ async def test_an_answer_that_comes_passes_without_a_task(tmp_path: Path) -> Non
         await until(lambda: proxy.open_requests == 0)
         assert [(end.complete, end.error_type) for end in proxy.ends()] == [(True, None)] * 2
         assert proxy.upstream.connections == 1
+
+
+EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"\xc3\xa4"}}],"usage":null}\n\n'
+USAGE = b'data: {"id":"c","choices":[],"usage":{"total_tokens":3}}\n\n'
+PIECES = {
+    "event by event": [chunk(EVENT)] * 5,
+    "in CRLF": [chunk(EVENT.replace(b"\n", b"\r\n"))] * 3,
+    "two at once": [chunk(EVENT), chunk(EVENT) * 2, chunk(EVENT + EVENT), chunk(EVENT)],
+    "cut": [chunk(EVENT), chunk(EVENT)[:9], chunk(EVENT)[9:], chunk(EVENT), chunk(EVENT[:30]), chunk(EVENT[30:])],
+    "with names": [chunk(b"event: x\n" + EVENT), chunk(EVENT), chunk(b": comment\n\n"), chunk(EVENT)],
+    "usage in the middle": [chunk(EVENT), chunk(USAGE), chunk(EVENT)],
+}
+
+
+@pytest.mark.parametrize("done", [[chunk(DONE) + LAST], [chunk(DONE), LAST], [chunk(DONE[:9]), chunk(DONE[9:]) + LAST]])
+@pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES)
+@pytest.mark.parametrize("asks", [True, False])
+async def test_in_whatever_pieces_events_come_client_and_record_have_all_that_is_theirs(
+    tmp_path: Path, pieces: list[bytes], done: list[bytes], *, asks: bool
+) -> None:
+    async def in_pieces(writer: asyncio.StreamWriter) -> None:
+        for piece in [STREAM, *pieces, *done]:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.003)
+
+    upstream = asyncio.StreamReader()
+    upstream.feed_data(b"".join([STREAM, *pieces, *done]))
+    said = await whole_stream(upstream)
+    question = CHAT if asks else json.dumps({"model": "m", "stream": True, "messages": []}).encode()
+    async with second(tmp_path, in_pieces, question=question) as (proxy, reader, _):
+        seen = await whole_stream(reader)
+        await until(lambda: proxy.open_requests == 0)
+
+    assert proxy.recorded()[1] == said
+    assert seen == (said if asks else said.replace(b',"usage":null', b"").replace(USAGE, b""))
 
 
 async def test_a_client_that_leaves_before_its_answer_cancels_it_at_the_upstream(tmp_path: Path) -> None:

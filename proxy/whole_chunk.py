@@ -1,0 +1,18 @@
+"""A piece of a chunked body that is exactly one chunk, recognised without the parser: how the events of a stream
+mostly come."""
+
+from __future__ import annotations
+
+_MOST_DIGITS = 7
+
+
+def whole_chunk(data: bytes) -> bytes | None:
+    """What is in the chunk, if ``data`` is one chunk and nothing else, else None.
+
+    A chunk is recognised where its length is written in the usual way, and has content; the last of a body has none.
+    """
+    digits = data.find(b"\r\n", 1, _MOST_DIGITS + 2)
+    content = data[digits + 2 : -2]
+    if digits > 0 and content and data.endswith(b"\r\n") and data[:digits].lower() == b"%x" % len(content):
+        return content
+    return None
