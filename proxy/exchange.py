@@ -2,10 +2,10 @@
 
     client ──body──► student             where the route says so; what it does not answer goes on to its teacher
     client ──body──► upstream            bytes unchanged, unless something is asked for the record (proxy/inquiry.py)
-    client ◄──head, body── upstream      as it comes; the END frame is written before the last of it is passed on
+    client ◄──head, body── upstream      as it comes (proxy/relay.py)
 
 Where a connection to the upstream is open already, the request goes out at once and its answer passes in the
-connection's own callbacks: ``begin``, ``_head_arrived``, ``_pass``. A task is made only when something has to be
+connection's own callbacks: ``begin``, ``_head_arrived``, ``_arrived``. A task is made only when something has to be
 waited for: a new connection, the rest of the request, a student, a failure, a slow client, the disk.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightschool.errors import ConnectFailed, UpstreamError
 from nightschool.record import id_text
-from proxy.answers import answer_json, error_event, error_object
+from proxy.answers import answer_json, error_object
 from proxy.body import RequestBody
 from proxy.client import Client, ClientLeft, Stopped
 from proxy.connection import Connection
@@ -29,16 +29,14 @@ from proxy.headers import framing, read_answer_head
 from proxy.hiding import Hiding
 from proxy.inquiry import Inquiry, body_with, inquiry, named_in_refusal
 from proxy.paths import ApiPath
+from proxy.relay import Relay, tell_in_stream
 from proxy.route import Route
-from proxy.stream_end import StreamEnd, goes_on
 from proxy.student_attempt import StudentAttempt
 from proxy.upload import chunk, upload
 
 if TYPE_CHECKING:
     from proxy.runtime import Runtime
     from proxy.upstream import UpstreamPool
-
-EVENT_ENDS = (b"\n\n", b"\r\n\r\n")
 
 log = logging.getLogger("nightschool.exchange")
 
@@ -48,22 +46,17 @@ class Exchange:
 
     __slots__ = (
         "_asked",
-        "_at_event_end",
         "_body",
         "_client",
         "_connection",
         "_entry",
-        "_events",
         "_facts",
-        "_hiding",
         "_path",
         "_pool",
         "_received",
+        "_relay",
         "_route",
         "_runtime",
-        "_stream_end",
-        "_tail",
-        "_turn",
         "_unattended",
     )
 
@@ -87,21 +80,13 @@ class Exchange:
         self._body = body
         self._route = route
         self._received = received
-        """``time.perf_counter()`` at which the request was here, later the head of the answer: now it is our turn."""
+        """``time.perf_counter()`` at which the request was here: from now on it is our turn."""
         self._pool: UpstreamPool | None = None
         self._connection: Connection | None = None
-        self._events = False
-        """The answer is a stream of server-sent events."""
-        self._at_event_end = True
-        """What the client has of it ends with a whole event."""
-        self._stream_end = StreamEnd()
-        self._hiding: Hiding | None = None
-        self._tail: tuple[bytes, bool] | None = None
-        """The last of the answer, held until the disk has its record."""
+        self._relay: Relay | None = None
+        """Since the answer's head is here."""
         self._asked: Inquiry = ()
         """For the record, of the upstream that answers."""
-        self._turn: asyncio.Future[None] | None = None
-        """What the task waits for while the answer passes."""
         self._unattended = False
         """No task looks on."""
         client.on_cut = self._cut
@@ -174,7 +159,6 @@ class Exchange:
 
     async def _student_fails(self) -> bool:
         """Whether the teacher has to answer; if not, the student has."""
-        self._events = self._facts.streams
         attempt = StudentAttempt(
             self._runtime,
             self._entry,
@@ -191,7 +175,7 @@ class Exchange:
         if teacher is None:
             raise failure
         self._entry.fall_back(teacher, failure.reason)
-        self._route, self._events = teacher, False
+        self._route = teacher
         self._received = time.perf_counter()
         self._client.on_cut = self._cut
         return True
@@ -332,133 +316,70 @@ class Exchange:
         self._release()
         await self._forward()
 
-    def _begin_answer(self, connection: Connection) -> None:
+    def _begin_answer(self, connection: Connection) -> Relay:
         """Pass on the head and what has come with it; the rest passes as it arrives."""
-        asked, entry, pool = self._asked, self._entry, self._pool
+        asked, client, entry, pool = self._asked, self._client, self._entry, self._pool
         assert pool is not None
-        self._received = connection.last_byte_at
         status = connection.status
         head = read_answer_head(connection.headers)
         entry.answer(status, head)
-        self._events = head.content_type.startswith(b"text/event-stream")
+        events = head.content_type.startswith(b"text/event-stream")
         head.lines.append(entry.header_lines())
+        hiding = None
         if asked and status < 300 and not head.content_encoding:
-            self._hiding = Hiding(self._client, status, head, asked, events=self._events)
+            hiding = Hiding(client, status, head, asked, events=events)
         else:
             if asked and status < 300:
                 self._give_up(pool, asked)  # compressed against our wish: unreadable, so it passes once as it is
-            self._client.start(status, head.lines, head.content_length)
-        connection.on_arrival = self._pass
-        self._pass()
-        if self._tail is None:  # else a head without a body would be the answer, before the disk has it
-            self._client.flush()
+            client.start(status, head.lines, head.content_length)
+        relay = Relay(connection, client, entry, self._runtime.journal, events=events, hiding=hiding)
+        self._relay = relay
+        connection.on_arrival = self._arrived
+        self._arrived()
+        if not relay.waits_for_disk:  # else a head without a body would be the answer, before the disk has it
+            client.flush()
+        return relay
 
     async def _answer(self) -> None:
         connection = self._connection
         assert connection is not None
-        self._begin_answer(connection)
-        await self._look_on(connection)
+        await self._begin_answer(connection).look_on()
 
-    async def _look_on(self, connection: Connection) -> None:
-        """While the answer passes, wait for what it has to wait for."""
-        client = self._client
-        while not client.response_complete:
-            if client.disconnected:
-                raise ClientLeft
-            if self._tail is not None:
-                await self._runtime.journal.durable()
-                (data, ended), self._tail = self._tail, None
-                self._write(data, ended)
-            elif client.slow:
-                await client.drain()
-                self._received = time.perf_counter()
-            elif connection.has_data:
-                self._pass()
-            elif connection.failed:
-                connection.raise_error()
-            else:
-                self._turn = asyncio.get_running_loop().create_future()
-                await self._turn
-                self._turn = None
-
-    def _pass(self) -> None:
-        """Pass on what has arrived; have somebody look on where that is not all there is to do."""
-        connection, client = self._connection, self._client
-        assert connection is not None
-        over = client.response_complete or client.disconnected
-        if connection.has_data and self._tail is None and not client.slow and not over:
-            self._pass_on(connection)
-        if client.response_complete:
+    def _arrived(self) -> None:
+        """Some of the answer; have somebody look on where passing it on is not all there is to do."""
+        relay = self._relay
+        assert relay is not None
+        relay.arrived()
+        if self._client.response_complete:
             if self._unattended:
                 self._close()
-        elif not (connection.failed or self._tail is not None or client.slow):
+        elif not relay.waits:
             return
         elif self._unattended:
-            self._call_task(self._look_on(connection))
-        if self._turn is not None and not self._turn.done():
-            self._turn.set_result(None)
-
-    def _pass_on(self, connection: Connection) -> None:
-        entry, client = self._entry, self._client
-        began = max(connection.last_byte_at, self._received)
-        data = connection.take()
-        ended = connection.finished
-        if data:
-            entry.feed(data, connection.last_byte_at)
-        if not entry.ended and (ended or (self._events and self._stream_end.is_in(data))):
-            entry.spend(time.perf_counter() - began)
-            entry.end(complete=True)
-            if self._runtime.journal.waits_for_disk:
-                self._tail = (data, ended)
-                return
-        self._write(data, ended)
-        between = self._events and not entry.ended and data.endswith(EVENT_ENDS) and client.in_chunks
-        connection.on_chunk = self._pass_event if between else None
-        entry.spend(time.perf_counter() - began)
-
-    def _write(self, data: bytes, ended: bool) -> None:
-        if self._hiding is not None:
-            data = self._hiding.feed(data, ended=ended)
-        if ended:
-            self._client.finish(data)
-        elif data:
-            self._at_event_end = data.endswith(EVENT_ENDS)
-            self._client.write(data)
-
-    def _pass_event(self, event: bytes) -> bool:
-        """Pass on one in the middle of a stream, which is at the end of the one before; False: ``_pass`` has to."""
-        connection, client, entry = self._connection, self._client, self._entry
-        assert connection is not None
-        if client.slow or not goes_on(event):
-            return False
-        entry.feed(event, connection.last_byte_at)
-        if self._hiding is not None:
-            event = self._hiding.feed(event, ended=False)
-        client.write_now(event)
-        entry.spend(time.perf_counter() - connection.last_byte_at)
-        return True
+            self._call_task(relay.look_on())
+        relay.look_again()
 
     def _fail(self, error: UpstreamError) -> None:
         """Tell the client in the way that is left, and the log."""
-        entry = self._entry
+        entry, relay = self._entry, self._relay
         if entry.ended:
             # The answer was complete by what it says; only the connection was not closed properly behind it.
-            self._client.finish(self._hiding.feed(b"", ended=True) if self._hiding is not None else b"")
+            if relay is None:
+                self._client.finish()
+            else:
+                relay.finish()
             return
         self._runtime.metrics.count("nightschool_upstream_errors", error.upstream, error.error_type)
         log.warning("upstream_failed upstream=%s cause=%r id=%s", error.upstream, error.cause, id_text(entry.id))
-        message = f"nightschool: {error}"
         if entry.status is None:
             entry.begin(self._facts, self._body, method=self._client.method)
-            body = error_object(message, error.error_type, code=error.error_type)
+            body = error_object(f"nightschool: {error}", error.error_type, code=error.error_type)
             entry.own_answer(error.status, body)
             entry.end(complete=False, error_type=error.error_type)
             answer_json(self._client, error.status, body, entry.header_lines())
             return
         entry.end(complete=False, error_type=error.error_type)
-        if self._events:
-            event = error_event(message, error.error_type, code=error.error_type)
-            self._client.finish(event if self._at_event_end else b"\n\n" + event)
-        elif self._hiding is not None:
-            self._client.write(self._hiding.cut())
-        # Nothing can be said any more: an answer left short closes the connection, and the client sees the cut.
+        if relay is not None:
+            relay.break_off(error)
+        elif self._facts.streams:  # what a student has begun
+            tell_in_stream(self._client, error, at_event_end=True)
