@@ -87,12 +87,11 @@ class UsageFilter:
             self._held = b""
         if chunk.endswith(b"\n\n"):
             # What nearly every read has: one event that ends in the null, where depth is clear, or nothing to hide.
-            one = chunk.find(b"\n") == len(chunk) - 2
-            if one and chunk.endswith(_EVENT_WITH_NULL):
-                return chunk[: -len(_EVENT_WITH_NULL)] + b"}\n\n"
+            if (shorter := _without_null(chunk)) is not None:
+                return shorter
             if b'"usage"' not in chunk:
                 return chunk
-            if one and (null := _NULL_AT_END.search(chunk)) is not None:
+            if chunk.find(b"\n") == len(chunk) - 2 and (null := _NULL_AT_END.search(chunk)) is not None:
                 return chunk[: null.start()] + null[1]
         passed: list[bytes] = []
         start = 0
@@ -112,9 +111,25 @@ class UsageFilter:
         return held
 
 
+class _Said(msgspec.Struct):
+    """By an event."""
+
+    usage: msgspec.Raw = msgspec.Raw()
+    choices: msgspec.Raw = msgspec.Raw()
+
+
+_decode = msgspec.json.Decoder(_Said).decode
+
+
 def _filtered(event: bytes) -> bytes:
+    if b'"usage"' not in event:
+        return event
+    if (shorter := _without_null(event)) is not None:
+        return shorter
     field = event.find(b"data:") + len(b"data:")
     document = event[field:]
+    if _is_usage_alone(document):
+        return b""
     span = member_span(document, b'"usage"')
     if span is None:
         return event
@@ -130,6 +145,22 @@ def _filtered(event: bytes) -> bytes:
     if before.endswith(b","):
         return event[:field] + before[:-1] + document[end:]
     return event[:field] + document[:start] + (behind[1:] if behind.startswith(b",") else behind)
+
+
+def _without_null(event: bytes) -> bytes | None:
+    """The one event, of a single line, if it ends in the null, where depth is clear."""
+    if event.endswith(_EVENT_WITH_NULL) and event.find(b"\n") == len(event) - 2:
+        return event[: -len(_EVENT_WITH_NULL)] + b"}\n\n"
+    return None
+
+
+def _is_usage_alone(document: bytes) -> bool:
+    """What was asked for, in the form in which it comes; told in a moment."""
+    try:
+        said = _decode(document)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return bytes(said.choices) == b"[]" and bytes(said.usage).startswith(b"{")
 
 
 def _value(document: bytes, span: tuple[int, int]) -> bytes:
