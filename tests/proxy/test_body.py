@@ -7,7 +7,7 @@ import socket
 
 from proxy.body import RequestBody, read_body
 from proxy.client import Client
-from tests.proxy.test_client import asked
+from tests.proxy.answering import asked
 
 HEAD = b"POST /v1/files HTTP/1.1\r\nhost: proxy\r\ncontent-type: application/json\r\n"
 PIECE = b"x" * 4096

@@ -1,0 +1,142 @@
+"""A connection ends in time and is then out of memory; what is not HTTP is refused in OpenAI's shape."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from proxy.client import Client
+from proxy.server import KEEP_ALIVE_S, MAX_HEAD_BYTES, FrontProtocol, close_idle
+from tests.proxy.answering import (
+    GET,
+    Answer,
+    all_of,
+    asked,
+    get,
+    in_pieces,
+    of_known_length,
+    running,
+    serving,
+)
+
+
+async def waiting(client: Client) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer", "closes"),
+    [
+        (b"", of_known_length, True),
+        (GET, of_known_length, True),
+        (GET + GET, of_known_length, True),
+        (GET[:20], of_known_length, True),
+        (GET + GET[:20], of_known_length, True),
+        (GET, waiting, False),
+        (get(b"content-length: 5", method=b"POST") + b"he", waiting, True),
+        (get(b"content-length: 5", method=b"POST") + b"hello", waiting, False),
+        (get(b"content-length: 5", method=b"POST") + b"he", of_known_length, True),
+    ],
+)
+async def test_a_connection_that_asks_nothing_for_long_is_closed_and_one_under_way_is_not(
+    sent: bytes, answer: Answer, closes: bool
+) -> None:
+    async with running(answer) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+
+        close_idle(server)
+        assert not reader.at_eof()
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, FrontProtocol)
+        connection.idle_since -= KEEP_ALIVE_S
+        close_idle(server)
+
+        if closes:
+            await asyncio.wait_for(reader.read(), 5)
+        assert bool(server.server_state.connections) is not closes
+        writer.close()
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nothing refers to any more is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def connections_in_memory() -> int:
+    return sum(type(known) is FrontProtocol for known in gc.get_objects())
+
+
+ENDINGS = {
+    "answered": (get(), b"0\r\n\r\n"),
+    "answered by the application": (b"GET /nightschool HTTP/1.1\r\nhost: proxy\r\n\r\n", b"\r\n\r\n"),
+    "left in the middle of its answer": (get(b"x-slow: yes"), b"one\r\n"),
+    "left with another request behind": (get(b"x-slow: yes") + get(), b"one\r\n"),
+}
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("name", ENDINGS)
+async def test_a_connection_is_out_of_memory_as_soon_as_it_has_ended(name: str, reset: bool) -> None:
+    async def answer(client: Client) -> None:
+        if b"x-slow" not in client.head.by_name:
+            await in_pieces(client)
+            return
+        client.start(200, [], None)
+        for _ in range(20):
+            client.write(b"one")
+            await asyncio.sleep(0.005)
+
+    sent, awaited = ENDINGS[name]
+    async with serving(answer) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        await asyncio.wait_for(reader.readuntil(awaited), 5)
+        assert connections_in_memory() == 1
+        if reset:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+        async with asyncio.timeout(30):  # to look through all that a process of many tests has in memory takes its time
+            while connections_in_memory():
+                await asyncio.sleep(0.005)
+
+
+async def test_a_head_without_an_end_is_refused() -> None:
+    async with asked(in_pieces, b"GET /v1/models HTTP/1.1\r\n") as (reader, writer):
+        for number in range(MAX_HEAD_BYTES // 1000 + 2):
+            writer.write(b"x-%d: %b\r\n" % (number, b"x" * 1000))
+        answered = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+
+    assert answered == b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"NONSENSE\r\n\r\n",
+        get(b"content-length: 1", b"content-length: 2"),
+        get(b"content-length: 1", b"transfer-encoding: chunked", method=b"POST"),
+        get(b"x-a : 1"),
+        get(b"host: another"),
+        b"GET /v1/models HTTP/1.1\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused_in_openais_shape(request_bytes: bytes) -> None:
+    answered = await all_of(in_pieces, request_bytes)
+
+    assert answered.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n")
+    assert re.search(rb'"type":"invalid_request_error"', answered)
