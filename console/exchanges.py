@@ -7,7 +7,7 @@ from typing import NamedTuple
 import duckdb
 from fastapi import APIRouter, Request, Response
 
-from console.browse import Place, newer, older
+from console.browse import Found, Place, newer, older
 from console.desk import Desk
 from console.filters import Asked, asked
 from console.questions import CHARACTERS
@@ -54,7 +54,7 @@ def routes(desk: Desk) -> APIRouter:
         row = one(desk.data, identity)
         here = Place.of(row)
         later = newer(desk.asking, wanted.filters, here)
-        earlier = older(desk.asking, wanted.filters, here, limit=1).rows
+        earlier = older(desk.asking, wanted.filters, here, limit=1)
         return desk.pages.render(
             request,
             "exchange",
@@ -67,11 +67,18 @@ def routes(desk: Desk) -> APIRouter:
             feedback=feedback_about(desk.data, row["id"]),
             label=desk.asking.ask(lambda store: newest_label(store, row["id"])),
             newer=_href(later, wanted) if later else "",
-            older=_href(earlier[0], wanted) if earlier else "",
+            older=older_href(earlier, wanted),
             back=f"/exchanges{wanted.query}",
         )
 
     return router
+
+
+def older_href(found: Found, wanted: Asked) -> str:
+    """Of the next older one; where looking for it takes too long, of the list, which goes on looking."""
+    if found.rows:
+        return _href(found.rows[0], wanted)
+    return f"/exchanges{wanted.with_(behind=str(found.after))}" if found.after else ""
 
 
 def _recorded(desk: Desk) -> list[str]:

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.asking import Asking
-from console.browse import Place, newer, older
-from nightschool.store.filter import Filter
+from console.browse import Found, Place, newer, older
+from console.exchanges import older_href
+from console.filters import asked as asked_for
+from nightschool.store.filter import Filter, moment
 from nightschool.store.reader import Window
 from tests.distill.dataset.traffic import DAY_US, NOON_US, asked, file, identity, user
 
@@ -86,3 +88,12 @@ def test_what_arrives_meanwhile_moves_nothing(tmp_path: Path) -> None:
 def test_a_place_that_is_none_is_none() -> None:
     assert [Place.read(text) for text in ("", "7", "~a", "x~a", "9" * 30 + "~a")] == [None] * 5
     assert Place.read(str(Place(7, "a~b"))) == Place(7, "a~b")
+
+
+def test_where_patience_ends_the_way_to_the_older_one_leads_on() -> None:
+    wanted = asked_for({"text": "find me"})
+    row = {"id": "x"}
+
+    assert older_href(Found([row], None, None), wanted) == "/exchanges/x?text=find+me"
+    assert older_href(Found([], None, None), wanted) == ""
+    assert older_href(Found([], Place(7, "0"), moment(7)), wanted) == "/exchanges?text=find+me&behind=7~0"
