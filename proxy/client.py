@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from proxy.chunk import chunk
 from proxy.request_head import RequestHead
 from proxy.turn import Turn
 
@@ -199,8 +200,8 @@ class Client:
         if self.disconnected or self._no_body or not data:
             return
         if self._chunked:
-            data = b"%b%x\r\n%b\r\n" % (self._head_lines, len(data), data)
-        elif self._head_lines:
+            data = chunk(data)
+        if self._head_lines:
             data = self._head_lines + data
         self._protocol.turn.write(self._protocol.transport, data)
         self._head_lines = b""
@@ -208,7 +209,7 @@ class Client:
     def write_now(self, data: bytes) -> None:
         """Some of the body, in the middle of an answer in chunks (``in_chunks``) whose head is on its way."""
         if not self.disconnected and data:
-            self._protocol.turn.write_now(self._protocol.transport, b"%x\r\n%b\r\n" % (len(data), data))
+            self._protocol.turn.write_now(self._protocol.transport, chunk(data))
 
     @property
     def in_chunks(self) -> bool:
@@ -224,10 +225,8 @@ class Client:
             data = self._head_lines
         elif not self._chunked:
             data = self._head_lines + data
-        elif data:
-            data = b"%b%x\r\n%b\r\n0\r\n\r\n" % (self._head_lines, len(data), data)
         else:
-            data = self._head_lines + b"0\r\n\r\n"
+            data = self._head_lines + chunk(data) + b"0\r\n\r\n"
         self._head_lines = b""
         protocol = self._protocol
         if data:

@@ -17,8 +17,8 @@ from typing import cast
 import httptools
 
 from nightschool.errors import AnswerBroken, UpstreamTimeout
+from proxy.chunk import whole_chunk
 from proxy.turn import Turn
-from proxy.whole_chunk import whole_chunk
 
 READ_AHEAD_BYTES = 128 * 1024
 MAX_HEAD_BYTES = 128 * 1024

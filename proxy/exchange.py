@@ -21,6 +21,7 @@ from nightschool.errors import ConnectFailed, UpstreamError
 from nightschool.record import id_text
 from proxy.answers import answer_json, error_object
 from proxy.body import RequestBody
+from proxy.chunk import chunk
 from proxy.client import Client, ClientLeft, Stopped
 from proxy.connection import Connection
 from proxy.entry import Entry
@@ -32,7 +33,7 @@ from proxy.paths import ApiPath
 from proxy.relay import Relay, tell_in_stream
 from proxy.route import Route
 from proxy.student_attempt import StudentAttempt
-from proxy.upload import chunk, upload
+from proxy.upload import upload
 
 if TYPE_CHECKING:
     from proxy.runtime import Runtime

@@ -9,13 +9,9 @@ import asyncio
 from collections import deque
 
 from nightschool.errors import UpstreamError
+from proxy.chunk import chunk
 from proxy.client import Client, ClientLeft
 from proxy.connection import Connection
-
-
-def chunk(data: bytes) -> bytes:
-    """``data`` in chunked framing (RFC 9112 section 7.1); empty data would end the body, so it becomes nothing."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
 async def upload(connection: Connection, client: Client, ahead: deque[bytes], *, chunked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Iterator
 
@@ -68,3 +69,12 @@ def client(proxy: RunningProxy, upstream: ScriptedUpstream) -> Iterator[openai.O
 def tag() -> str:
     """A value for the tag ``test`` by which the test finds its records again."""
     return uuid.uuid4().hex
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nothing refers to any more is freed."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

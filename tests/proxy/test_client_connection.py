@@ -7,7 +7,6 @@ import gc
 import re
 import socket
 import struct
-from collections.abc import Iterator
 
 import pytest
 
@@ -65,15 +64,6 @@ async def test_a_connection_that_asks_nothing_for_long_is_closed_and_one_under_w
             await asyncio.wait_for(reader.read(), 5)
         assert bool(server.server_state.connections) is not closes
         writer.close()
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """Only what nothing refers to any more is freed."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def connections_in_memory() -> int:

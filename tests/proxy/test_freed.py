@@ -20,6 +20,7 @@ from proxy.body import RequestBody
 from proxy.client import Client
 from proxy.entry import Entry
 from proxy.exchange import Exchange
+from proxy.relay import Relay
 from proxy.request_head import RequestHead
 from proxy.server import FrontProtocol
 from proxy.student_attempt import StudentAttempt
@@ -28,7 +29,7 @@ from tests.proxy.student_replica import said
 from tests.raw import RawConnection, chat_request
 from tests.waiting import until
 
-OF_A_REQUEST = {FrontProtocol, RequestHead, Client, RequestBody, Entry, Exchange, StudentAttempt}
+OF_A_REQUEST = {FrontProtocol, RequestHead, Client, RequestBody, Entry, Exchange, Relay, StudentAttempt}
 BROKEN = Behaviour(status=500)
 CUT = Behaviour(fault=Fault.CLOSE)
 CUT_BEFORE_ITS_HEAD = Behaviour(fault=Fault.CLOSE, after=BEFORE_HEAD)
@@ -52,14 +53,6 @@ def nobody() -> str:
     """A URL that refuses connections."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def left_of_requests() -> list[str]:

@@ -1,9 +1,13 @@
-"""A piece of a chunked body that is exactly one chunk, recognised without the parser: how the events of a stream
-mostly come."""
+"""One chunk of a body: written, and recognised without the parser where it comes alone, as most events do."""
 
 from __future__ import annotations
 
 _MOST_DIGITS = 7
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` in chunked framing (RFC 9112 section 7.1); empty data would end the body, so it becomes nothing."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
 def whole_chunk(data: bytes) -> bytes | None:

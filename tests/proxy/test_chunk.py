@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from proxy.whole_chunk import whole_chunk
+from proxy.chunk import whole_chunk
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 LENGTHS = st.sampled_from([b"%x", b"%X", b"0%x", b"+%x", b" %x", b"%x ", b"%x;a=b", b"0x%x", b"%x_0"])
