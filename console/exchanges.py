@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 from fastapi import APIRouter, Request, Response
@@ -31,22 +31,13 @@ def routes(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/exchanges")
-    def listing(request: Request) -> Response:
+    def exchanges(request: Request) -> Response:
         wanted = asked(request.query_params)
         behind = Place.read(request.query_params.get("behind", ""))
         found = older(desk.asking, wanted.filters, behind)
-        return desk.pages.render(
-            request,
-            "exchanges",
-            title="Exchanges",
-            wanted=wanted,
-            rows=[_listed(row, wanted) for row in found.rows],
-            next=wanted.with_(behind=str(found.after)) if found.after else "",
-            searched_to=found.searched_to,
-            first_page=behind is None,
-            workloads=[*desk.workloads(_recorded(desk)), NO_WORKLOAD],
-            listen=desk.config.listen,
-        )
+        workloads = [*desk.workloads(_recorded(desk)), NO_WORKLOAD]
+        told = listing(wanted, behind, found, workloads=workloads, listen=desk.config.listen)
+        return desk.pages.render(request, "exchanges", **told)
 
     @router.get("/exchanges/{identity}")
     def exchange(request: Request, identity: str) -> Response:
@@ -72,6 +63,20 @@ def routes(desk: Desk) -> APIRouter:
         )
 
     return router
+
+
+def listing(wanted: Asked, behind: Place | None, found: Found, *, workloads: list[str], listen: str) -> dict[str, Any]:
+    """What the list's page tells."""
+    return {
+        "title": "Exchanges",
+        "wanted": wanted,
+        "rows": [_listed(row, wanted) for row in found.rows],
+        "next": wanted.with_(behind=str(found.after)) if found.after else "",
+        "searched_to": found.searched_to,
+        "first_page": behind is None,
+        "workloads": workloads,
+        "listen": listen,
+    }
 
 
 def older_href(found: Found, wanted: Asked) -> str:

@@ -264,11 +264,11 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
 def test_a_large_file_of_faults_is_refused_quickly_and_briefly(tmp_path: Path) -> None:
     upstreams = "".join(f"  u{n}: {{base_url: '{'x' * 200}', fallback: u{(n + 1) % 2000}}}\n" for n in range(2000))
     file = write(tmp_path, f"upstreams:\n{upstreams}" + "".join(f"listn{n}: 1\n" for n in range(2000)))
-    begun = time.perf_counter()
+    begun_s = time.thread_time()
 
     with pytest.raises(InvalidConfig) as caught:
         load_config(file, NO_ENV)
 
     assert len(caught.value.faults) > 4000
     assert len(str(caught.value)) < 40_000
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun_s < 5  # of work, however busy the machine is

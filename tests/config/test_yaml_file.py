@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -121,21 +120,15 @@ def test_aliases_stand_for_what_they_refer_to(tmp_path: Path) -> None:
 def test_aliases_cannot_make_a_small_file_large(tmp_path: Path) -> None:
     rows = ["a0: &a0 [1,1,1,1,1,1,1,1,1]"]
     rows += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 20)]
-    begun = time.perf_counter()
-
     found = fault(tmp_path, "\n".join(rows))
 
     assert "makes more than 10000 values, with aliases replaced" in found
-    assert time.perf_counter() - begun < 1
 
 
 def test_many_values_are_refused_before_all_are_read(tmp_path: Path) -> None:
-    begun = time.perf_counter()
+    found = fault(tmp_path, "a: [" + "1," * 400_000 + "}")
 
-    found = fault(tmp_path, "a: [" + "1," * 400_000 + "]")
-
-    assert "makes more than 10000 values" in found
-    assert time.perf_counter() - begun < 1
+    assert "makes more than 10000 values" in found  # and not what is wrong at the end
 
 
 def test_a_file_larger_than_a_megabyte_is_refused(tmp_path: Path) -> None:

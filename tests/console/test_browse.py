@@ -8,11 +8,13 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from console.asking import Asking
 from console.browse import Found, Place, newer, older
-from console.exchanges import older_href
+from console.exchanges import listing, older_href
 from console.filters import asked as asked_for
+from console.pages import Pages
 from nightschool.store.filter import Filter, moment
 from nightschool.store.reader import Window
 from tests.distill.dataset.traffic import DAY_US, NOON_US, asked, file, identity, user
@@ -97,3 +99,17 @@ def test_where_patience_ends_the_way_to_the_older_one_leads_on() -> None:
     assert older_href(Found([row], None, None), wanted) == "/exchanges/x?text=find+me"
     assert older_href(Found([], None, None), wanted) == ""
     assert older_href(Found([], Place(7, "0"), moment(7)), wanted) == "/exchanges?text=find+me&behind=7~0"
+
+
+def test_a_page_that_ran_out_of_time_does_not_say_that_there_is_none() -> None:
+    def page(found: Found) -> str:
+        scope = {"type": "http", "path": "/exchanges", "query_string": b"", "headers": [], "server": ("here", 80)}
+        request = Request({**scope, "state": {"token": "", "can_log_out": False}})
+        told = listing(asked_for({"text": "find me"}), None, found, workloads=[], listen="here")
+        return bytes(Pages().render(request, "exchanges", **told).body).decode()
+
+    assert "No exchange is like this" in page(Found([], None, None))
+    unfinished = page(Found([], Place(NOON_US, "0"), moment(NOON_US)))
+    assert "No exchange is like this" not in unfinished
+    assert "None so far" in unfinished
+    assert "Search further back" in unfinished

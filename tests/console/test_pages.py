@@ -124,9 +124,10 @@ def test_text_is_found_in_questions_and_answers(page: Page, site: str) -> None:
     page.goto(f"{site}/exchanges")
     page.keyboard.press("/")
     page.keyboard.type("sort mail 77")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
-    expect(page.locator("#rows tbody tr")).to_have_count(1)
+    assert len(listed(page)) == 1
 
 
 def test_a_typing_error_in_a_filter_is_told(page: Page, site: str) -> None:
@@ -139,16 +140,22 @@ def test_a_typing_error_in_a_filter_is_told(page: Page, site: str) -> None:
 
 def test_pages_follow_one_another_without_gaps(page: Page, site: str) -> None:
     page.goto(f"{site}/exchanges?workload=w")
+
+    seen = listed(page)
+
+    assert len(seen) == len(set(seen)) == 460
+
+
+def listed(page: Page) -> list[str]:
+    """What the list has from here to its last page. Where looking for text takes long, a page may have no row."""
     seen: list[str] = []
     while True:
         seen += page.locator("#rows tbody a").evaluate_all("all => all.map(one => one.pathname)")
         older = page.locator("[data-key=n]")
         if not older.count():
-            break
+            return seen
         with page.expect_navigation():
             page.keyboard.press("n")
-
-    assert len(seen) == len(set(seen)) == 460
 
 
 def test_the_keyboard_steps_through_exchanges_and_back(page: Page, site: str) -> None:
@@ -208,7 +215,7 @@ def test_a_dataset_shows_what_is_in_it_and_that_the_sides_share_nothing(page: Pa
 def test_what_is_recorded_appears_without_reloading(house: House, page: Page) -> None:
     with running_console(house.folder) as site:
         page.goto(f"{site}/exchanges?text=quite+new")
-        expect(page.locator("#rows")).to_contain_text("No exchange is like this")
+        expect(page.locator("#rows")).to_contain_text(re.compile("No exchange is like this|None so far"))
         file(house.data, [asked(9_000, user("something quite new"))])
 
         expect(page.locator("#rows tbody tr")).to_have_count(1, timeout=15_000)

@@ -305,7 +305,7 @@ def test_the_teacher_answers_what_the_student_does_not(act: Scene, failure: str,
     began = time.monotonic()
     text, record, headers = act.ask(stream=streams, **fields)
 
-    assert time.monotonic() - began < FIRST_TOKEN_S + 2
+    assert time.monotonic() - began < FIRST_TOKEN_S + 20
     if not fields:
         assert text == TEXT
     assert (headers["x-nightschool-target"], headers["x-nightschool-reason"]) == ("teacher", reason)

@@ -118,7 +118,7 @@ def test_a_silent_upstream_is_504_when_the_first_byte_is_late(
     assert (answer.status, answer.json()["error"]["type"]) == (504, "upstream_timeout")
     assert "main" in answer.json()["error"]["message"]
     assert "0.6 s" in answer.json()["error"]["message"]
-    assert 0.5 < took_s < 5
+    assert 0.5 < took_s < 30
     assert (record["status"], record["error_type"], record["complete"]) == (504, "upstream_timeout", False)
     until(lambda: upstream.open_answers == 0)
     assert upstream.seen[0].cancelled is not None

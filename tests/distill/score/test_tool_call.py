@@ -109,11 +109,11 @@ def test_two_thousand_rows_take_less_than_five_seconds() -> None:
     answers = [turn for turn in turns if turn["role"] == "assistant" and turn.get("tool_calls")]
     tools = tools_of([call["function"] for answer in answers for call in answer["tool_calls"]])
     rows = [(answers[i % len(answers)], answers[(i + i // len(answers)) % len(answers)]) for i in range(2000)]
-    began = time.perf_counter()
+    began_s = time.thread_time()
 
     values = [score(Question([], tools=tools), answer, reference).value for answer, reference in rows]
 
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began_s < 5  # of work, however busy the machine is
     assert sum(value == 1 for value in values) >= 1000
     assert any(0 < value < 1 for value in values)
 

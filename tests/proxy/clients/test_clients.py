@@ -174,7 +174,7 @@ def test_the_library_waits_as_long_as_it_is_told_and_gets_its_answer(
 
     assert raw.retries_taken == 1
     assert raw.parse().choices
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_what_the_proxy_answers_itself_is_for_clients_but_health(guarded: RunningProxy) -> None:
