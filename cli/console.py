@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from cli.options import ConfigOption
 from nightschool.errors import NightschoolError
-
-_NEEDED = ("itsdangerous", "python_multipart")
+from nightschool.extras import installation, missing
 
 
 class ConsoleMissing(NightschoolError):
@@ -35,7 +33,7 @@ def console(
     nightschool console --hash-password
     """
     if not is_installed():
-        raise ConsoleMissing("the console is not installed", remedy="pip install 'nightschool[console]'")
+        raise ConsoleMissing("the console is not installed", remedy=installation("console"))
     if hash_password:
         from console.password import hash_of
 
@@ -49,4 +47,4 @@ def console(
 
 def is_installed() -> bool:
     """Whether it can be served."""
-    return all(find_spec(name) is not None for name in _NEEDED)
+    return not missing("console")

@@ -40,9 +40,10 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 def _examine(path: Path | None) -> Iterator[Finding]:
-    from cli.findings import Finding, data, machine
+    from cli.findings import Finding, data, machine, teaching
     from cli.reach import reach
     from nightschool.config import read_config, warnings
+    from nightschool.extras import missing
 
     yield from machine(datetime.now(UTC))
     try:
@@ -53,6 +54,7 @@ def _examine(path: Path | None) -> Iterator[Finding]:
     yield Finding("ok", f"configuration: {loaded.file}")
     for warning in warnings(loaded.config):
         yield Finding("warning", warning)
+    yield from teaching(any(each.distill.schedule for each in loaded.config.workloads.values()), missing("distill"))
     yield from data(loaded.config.data)
     for name, upstream in loaded.config.upstreams.items():
         yield from reach(name, upstream)

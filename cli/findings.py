@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from nightschool.extras import installation
+
 MIB = 1024 * 1024
-OUR_PACKAGES = ("cli", "console", "nightschool", "proxy")
+OUR_PACKAGES = ("cli", "console", "distill", "nightschool", "proxy", "serve")
 PLENTY_OF_DESCRIPTORS = 4096
 LITTLE_SPACE_BYTES = 1024 * MIB
 NO_SPACE_BYTES = 64 * MIB
@@ -117,6 +119,17 @@ def hash_key(folder: Path) -> Iterator[Finding]:
     file = folder / "keys" / "client-hash.key"
     if file.exists() and file.stat().st_mode & 0o077:
         yield Finding("warning", f"data: others can read {file}", f"chmod 600 {file}")
+
+
+def teaching(configured: bool, missing: Sequence[str]) -> Iterator[Finding]:
+    """``missing``: packages that nights need and this environment has not. Another machine may make the nights."""
+    if not configured:
+        return
+    if missing:
+        what = f"nights are configured, and this environment cannot make them: no {', '.join(missing)}"
+        yield Finding("warning", what, installation("distill"))
+    else:
+        yield Finding("ok", "what nights need is installed")
 
 
 def machine(now: datetime) -> Iterator[Finding]:

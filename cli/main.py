@@ -37,6 +37,7 @@ from cli.up import up
 from cli.workloads import workloads
 from cli.worth import worth
 from nightschool.errors import NightschoolError
+from nightschool.extras import extra_of, installation
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -45,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         build_app()(arguments)
     except NightschoolError as error:
         print(f"nightschool: {error}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name or "")
+        if extra is None:
+            raise
+        print(f"nightschool: this needs the package {error.name}\n  try: {installation(extra)}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:

@@ -18,7 +18,8 @@ def sql(
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, with a header.")] = False,
 ) -> None:
-    """Ask the store in SQL: the views are `exchanges` and `feedback`; times are UTC.
+    """Ask the store in SQL: the views are `exchanges`, `feedback`, `labels`, `splits` and
+    `verdicts`; times are UTC.
 
     Examples:
 

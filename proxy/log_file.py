@@ -10,6 +10,7 @@ from typing import Protocol
 
 _MAX_BUFFERS = 512
 """Fewer than the kernel takes in one ``writev``."""
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has only the second
 
 
 class LogFile(Protocol):
@@ -58,7 +59,7 @@ class DiskLog:
         self._bytes += size
 
     def sync(self) -> None:
-        os.fdatasync(self._fd)
+        _sync(self._fd)
 
     def lost(self) -> bool:
         return os.fstat(self._fd).st_nlink == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from nightschool.config import Engine
@@ -33,9 +34,10 @@ def engine_command(engine: Engine, base_model: str) -> list[str]:
     ]
 
 
-def engine_environment(engine: Engine) -> dict[str, str]:
-    """Ours, what lets adapters be loaded at run time, and what the configuration sets."""
-    return {**os.environ, **_QUIET, **engine.environment, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+def engine_environment(engine: Engine, secrets: Collection[str] = ()) -> dict[str, str]:
+    """Ours but for what holds one of ``secrets``, what lets adapters be loaded at run time, what the configuration sets."""
+    ours = {name: value for name, value in os.environ.items() if value not in secrets}
+    return {**ours, **_QUIET, **engine.environment, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
 
 
 def _python(engine: Engine) -> str:

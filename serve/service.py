@@ -168,4 +168,4 @@ def _engine(config: Config) -> Child:
     engine, base_model = config.student.engine, config.student.base_model
     assert engine is not None
     assert base_model is not None
-    return Child("engine", engine_command(engine, base_model), env=engine_environment(engine))
+    return Child("engine", engine_command(engine, base_model), env=engine_environment(engine, config.secrets()))

@@ -22,7 +22,8 @@ _HOW = """\
 ## How to repeat
 
 ```bash
-make bench                              # all of it, hours; what has a result of the same code is not run again
+make bench                              # hours; what has a result of the same code is not run again
+make bench-distill                      # days; `make bench` only reads its results
 make bench ARGS="--only store --only gate"   # some of it
 make bench ARGS="--again"               # although there are results
 make bench ARGS="--from-json"           # this document again, from bench/results/*.json and bench/causes.yaml
@@ -124,7 +125,7 @@ def _section(entry: Entry, machines: Sequence[str]) -> str:
         f"## {entry.benchmark.title}\n",
         f"{result.begun:%Y-%m-%d %H:%M} UTC{where}, commit `{result.code or 'unknown'}`, "
         f"{_duration(result.seconds)}, load average before {result.machine.load_average:.2f}  \n"
-        f"`make {entry.benchmark.make}`, which is `{result.command}`  \n{versions}\n",
+        f"`{result.command}`; by itself `make {entry.benchmark.make}`  \n{versions}\n",
         _figures(entry.figures),
         *(_sheet(sheet) for sheet in result.measured.sheets),
         *([f"![{entry.benchmark.title}]({entry.benchmark.picture})\n"] if entry.benchmark.picture else []),

@@ -31,6 +31,7 @@ from distill.score.choose import JUDGE, Choice, scorer_named
 from distill.score.exact import EXACT
 from distill.score.scorer import Message, Scorer
 from distill.score.span_fields import SpanFields
+from nightschool.extras import installation
 from nightschool.store.query import ask
 from nightschool.store.reader import parquet
 
@@ -173,7 +174,7 @@ def _client(judging: Judging) -> JudgeClient:
     except ModuleNotFoundError as error:
         raise JudgeUnavailable(
             f"a judge is asked by the package {error.name!r}, which is not installed",
-            remedy="pip install 'nightschool[distill]', or leave `evaluate.judge` out",
+            remedy=f"{installation('distill')}, or leave `evaluate.judge` out",
         ) from error
     return JudgeClient(judging.config, judging.upstream)
 

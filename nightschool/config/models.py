@@ -306,6 +306,13 @@ class Config(Listening):
         own = self.upstreams[upstream].timeouts
         return self.timeouts.model_copy(update=own.model_dump(exclude_unset=True)) if own else self.timeouts
 
+    def secrets(self) -> frozenset[str]:
+        """Everything that stood in an environment variable, by itself or as a word of a header."""
+        keys = [upstream.api_key for upstream in self.upstreams.values()]
+        held = [secret.get_secret_value() for secret in (*keys, self.notify.webhook) if secret is not None]
+        headers = (text for upstream in self.upstreams.values() for text in upstream.headers.values())
+        return frozenset((*held, *(word for text in headers for word in text.split())))
+
     def distill_of(self, workload: str) -> Distill:
         """The workload's own settings; the defaults for one that no rule names."""
         named = self.workloads.get(workload)

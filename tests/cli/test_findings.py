@@ -18,6 +18,7 @@ from cli.findings import (
     packages,
     python_version,
     recorder,
+    teaching,
 )
 from cli.reach import judge
 
@@ -33,6 +34,15 @@ def test_another_distribution_with_a_package_of_our_name_is_a_problem() -> None:
 
     assert finding.level == "problem"
     assert finding.what == "other packages have our names: proxy of proxy.py"
+
+
+def test_nights_that_cannot_be_made_here_are_a_warning() -> None:
+    (finding,) = teaching(True, ["torch", "peft"])
+
+    assert (finding.level, finding.remedy) == ("warning", "pip install '.[distill]' in the clone of nightschool")
+    assert "no torch, peft" in finding.what
+    assert [found.level for found in teaching(True, [])] == ["ok"]
+    assert list(teaching(False, ["torch"])) == []
 
 
 @pytest.mark.parametrize(("version", "level"), [((3, 10, 9), "problem"), ((3, 11, 0), "ok"), ((4, 0, 0), "ok")])

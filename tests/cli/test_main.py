@@ -49,6 +49,19 @@ def test_a_problem_is_explained_without_a_traceback_and_exits_with_1(nightschool
     )
 
 
+@pytest.mark.parametrize(("package", "arguments"), [("torch", ["train", "w", "--base", "m"]), ("openai", ["audit"])])
+def test_a_package_that_was_left_out_is_named_with_the_extra_that_brings_it(
+    tmp_path: Path, package: str, arguments: list[str]
+) -> None:
+    (tmp_path / "nightschool.yaml").write_text("upstreams: {a: {base_url: http://a}}\n")
+    code = f"import sys; sys.modules[{package!r}] = None; from cli.main import main; main({arguments!r})"
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    remedy = "pip install '.[distill]' in the clone of nightschool"
+    assert (ended.returncode, ended.stderr) == (1, f"nightschool: this needs the package {package}\n  try: {remedy}\n")
+
+
 COMMANDS = [
     command.name or command.callback.__name__ for command in build_app().registered_commands if command.callback
 ]

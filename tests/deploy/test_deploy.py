@@ -218,7 +218,14 @@ def test_services_use_only_what_there_is() -> None:
         for volume in service["volumes"]:
             source = volume.split(":")[0]
             assert source in volumes or (DEPLOY / source).is_file()
-        assert (DEPLOY / f"{service['env_file']}.example").is_file()
+        files = service["env_file"]
+        assert all((DEPLOY / f"{file}.example").is_file() for file in ([files] if isinstance(files, str) else files))
+
+
+def test_the_engine_is_not_given_the_keys_of_upstreams() -> None:
+    given = (DEPLOY / f"{COMPOSE['services']['vllm']['env_file']}.example").read_text()
+
+    assert [line for line in given.splitlines() if not line.startswith("#")] == ["HF_TOKEN="]
 
 
 def test_the_data_folder_has_one_path_in_every_service_and_it_is_that_of_the_configuration() -> None:

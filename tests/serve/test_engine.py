@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from nightschool.config import Engine
+from nightschool.config import Engine, load_config
 from nightschool.engine.replica import ReplicaError
 from nightschool.errors import UnknownFamily
 from nightschool.formats import LLAMA3
@@ -43,6 +45,27 @@ def test_adapters_can_be_loaded_at_run_time_whatever_the_configuration_sets() ->
     assert variables["VLLM_TARGET_DEVICE"] == "cpu"
     assert variables["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "True"
     assert "PATH" in variables
+
+
+def test_an_engine_is_not_given_the_keys_of_upstreams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "OPENAI_API_KEY": "sk-1",
+        "TENANT": "t-2",
+        "HOOK": "https://hook/3",
+        "HF_TOKEN": "hf-4",
+    }.items():
+        monkeypatch.setenv(name, value)
+    text = """
+        upstreams:
+          openai: {base_url: "https://api", api_key: "${OPENAI_API_KEY}", headers: {X-Auth: "Tenant ${TENANT}"}}
+        notify: {webhook: "${HOOK}"}
+    """
+    (tmp_path / "nightschool.yaml").write_text(dedent(text))
+
+    variables = engine_environment(Engine(), load_config(tmp_path / "nightschool.yaml", os.environ).secrets())
+
+    assert variables.keys() & {"OPENAI_API_KEY", "TENANT", "HOOK"} == set()
+    assert variables["HF_TOKEN"] == "hf-4"
 
 
 def test_a_python_that_is_not_there_is_named() -> None:
