@@ -35,7 +35,7 @@ def engine_command(engine: Engine, base_model: str) -> list[str]:
 
 
 def engine_environment(engine: Engine, secrets: Collection[str] = ()) -> dict[str, str]:
-    """Ours but for what holds one of ``secrets``, what lets adapters be loaded at run time, what the configuration sets."""
+    """Ours but for what holds one of ``secrets``, what lets adapters be loaded, and what the configuration sets."""
     ours = {name: value for name, value in os.environ.items() if value not in secrets}
     return {**ours, **_QUIET, **engine.environment, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
 
