@@ -70,7 +70,8 @@ class StudentAttempt:
 
     async def _ask_replicas(self) -> StudentFailed | None:
         try:
-            question = student_question(self._facts.body)
+            greedy = self._runtime.config.decodes_greedily(self._route.workload)
+            question = student_question(self._facts.body, greedy=greedy)
         except Unrenderable as error:
             return StudentFailed(self._adapter, "capability", str(error))
         failure = StudentFailed(self._adapter, "no_replica", "no replica is ready for it")

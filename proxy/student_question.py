@@ -15,20 +15,17 @@ from nightschool.wire import json_text
 from proxy.student_check import Demands, demands_of
 
 PASSED = (
-    "frequency_penalty",
     "logprobs",
     "max_completion_tokens",
     "max_tokens",
     "parallel_tool_calls",
-    "presence_penalty",
     "response_format",
-    "seed",
     "stop",
-    "temperature",
     "top_logprobs",
-    "top_p",
 )
 """Fields that mean the same to vLLM."""
+SAMPLING = ("frequency_penalty", "presence_penalty", "seed", "temperature", "top_p")
+"""How tokens are chosen: these pass only where a student is not to answer as it was evaluated."""
 LENGTHS = ("max_completion_tokens", "max_tokens")
 
 
@@ -61,14 +58,17 @@ class StudentQuestion:
         return json_text.encode(fields)
 
 
-def student_question(body: bytes) -> StudentQuestion:
-    """Raises Unrenderable where a student cannot be asked this."""
+def student_question(body: bytes, *, greedy: bool) -> StudentQuestion:
+    """``greedy``: as in evaluation, whatever the client asks for. Raises Unrenderable where it cannot be asked this."""
     given = _decoded(body)
     messages = given.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise Unrenderable("no_messages", "the messages are no list of objects")
     fields: dict[str, Any] = {"messages": served_messages(messages)}
-    fields |= {name: given[name] for name in PASSED if given.get(name) is not None}
+    passed = PASSED if greedy else (*PASSED, *SAMPLING)
+    fields |= {name: given[name] for name in passed if given.get(name) is not None}
+    if greedy:
+        fields["temperature"] = 0
     demands = demands_of(given)
     if tools := canonical_tools(_tools(given)):
         fields["tools"] = tools

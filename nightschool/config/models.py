@@ -226,6 +226,9 @@ class Workload(Section):
     escalate: Escalate = Escalate()
     """When the teacher answers what the student was to answer."""
 
+    decoding: Literal["greedy", "as_asked"] = "greedy"
+    """How a student's tokens are chosen: as it was evaluated, or with the temperature that the client asks for."""
+
 
 class Notify(Section):
     """Whom to tell what happened by itself. It always stands in the log and in the history."""
@@ -332,6 +335,11 @@ class Config(Listening):
         """The same of when a student's teacher is asked."""
         named = self.workloads.get(workload) if workload is not None else None
         return named.escalate if named else Escalate()
+
+    def decodes_greedily(self, workload: str | None) -> bool:
+        """The same of how its tokens are chosen."""
+        named = self.workloads.get(workload) if workload is not None else None
+        return named is None or named.decoding == "greedy"
 
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:

@@ -126,6 +126,7 @@ workloads:
         - timeout
         - error
       streams: flow
+    decoding: greedy
 console:
   listen: 127.0.0.1:8090
 notify:

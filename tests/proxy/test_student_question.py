@@ -37,8 +37,8 @@ LEGACY: list[Json] = [
 ]
 
 
-def sent(**request: Any) -> Json:
-    question = student_question(json.dumps(request).encode())
+def sent(*, greedy: bool = True, **request: Any) -> Json:
+    question = student_question(json.dumps(request).encode(), greedy=greedy)
     body: Json = json.loads(question.body(ADAPTER, (2,)))
     return body
 
@@ -49,10 +49,27 @@ def test_it_is_the_question_that_evaluation_asks() -> None:
     case = Case("e", "g", question, None, {}, labelled=False, teacher=None, newest=False, novelty=None)
     measured = body_of(System(name="student", model=ADAPTER), case, Room(max_tokens=100, stop_token_ids=(2,)))
 
-    asked = sent(model="gpt-4o", messages=LEGACY, tools=TOOLS, response_format=format_, temperature=0, max_tokens=100)
+    asked = sent(
+        model="gpt-4o",
+        messages=LEGACY,
+        tools=TOOLS,
+        response_format=format_,
+        temperature=0.9,
+        top_p=0.5,
+        max_tokens=100,
+    )
 
     assert asked == {**measured, "stream": True, "stream_options": {"include_usage": True}}
     assert list(asked)[:2] == ["model", "messages"]
+
+
+def test_how_tokens_are_chosen_passes_only_where_the_configuration_says_so() -> None:
+    chosen = {"temperature": 0.7, "top_p": 0.5, "seed": 7, "frequency_penalty": 1, "presence_penalty": 0.5}
+    request = {"messages": LEGACY, "max_tokens": 9, **chosen}
+
+    assert {name: sent(**request).get(name) for name in chosen} == dict.fromkeys(chosen) | {"temperature": 0}
+    assert {name: sent(greedy=False, **request)[name] for name in chosen} == chosen
+    assert "temperature" not in sent(greedy=False, messages=LEGACY)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +111,8 @@ def test_what_is_not_known_does_not_reach_a_replica() -> None:
         stop_token_ids=[1],
     )
 
-    assert set(asked) == {"model", "messages", "stream", "stream_options", "stop_token_ids"}
+    assert set(asked) == {"model", "messages", "temperature", "stream", "stream_options", "stop_token_ids"}
+    assert asked["temperature"] == 0
     assert asked["model"] == ADAPTER
     assert asked["stop_token_ids"] == [2]
 
@@ -117,4 +135,4 @@ def test_what_is_not_known_does_not_reach_a_replica() -> None:
 )
 def test_what_no_student_can_be_asked_is_refused(body: bytes) -> None:
     with pytest.raises(Unrenderable):
-        student_question(body)
+        student_question(body, greedy=True)
