@@ -133,11 +133,14 @@ class AnswerBroken(UpstreamError):
 class StudentFailed(UpstreamError):
     """A student gave no answer that can be used; ``reason`` is what the record says where its teacher answers instead.
 
+    ``quoted``: words of the question or the answer, for the client alone; ``cause`` has none, so it may be logged.
     ``unwell``: the replica is to blame, not the question or the adapter.
     """
 
-    def __init__(self, upstream: str, reason: str, cause: str, *, unwell: bool = False) -> None:
+    def __init__(self, upstream: str, reason: str, cause: str, *, quoted: str = "", unwell: bool = False) -> None:
         super().__init__(upstream, cause)
+        if quoted:
+            self.args = (f"{self}: {quoted}",)
         self.reason = reason
         self.unwell = unwell
         self.error_type = _STUDENT_ERRORS.get(reason, "student_failed")

@@ -183,18 +183,19 @@ class Exchange:
 
     # -- towards the upstream
 
-    async def _forward(self) -> None:
-        refused: Inquiry = ()
+    async def _forward(self, refused: Inquiry = ()) -> None:
+        """``refused``: questions for the record that are in a refusal already."""
         while True:
             pool = await self._connect()
             self._asked = self._inquiry(pool, but_not=refused)
-            await self._ask(pool)
+            status = await self._ask(pool)
             named = await self._named_in_refusal()
             if not named:
                 break
-            self._give_up(pool, named)
             refused += named
             self._release()
+        if status < 400:  # else it may be the client's own words that are refused, and quoted
+            self._give_up(pool, refused)
         await self._answer()
 
     async def _named_in_refusal(self) -> Inquiry:
@@ -248,8 +249,8 @@ class Exchange:
             connection.on_arrival = connection.on_chunk = None
             self._pool.release(connection)
 
-    async def _ask(self, pool: UpstreamPool) -> None:
-        """Send the request; returns with the head of the answer."""
+    async def _ask(self, pool: UpstreamPool) -> int:
+        """Send the request; the status, with the head of the answer."""
         connection, body, client = self._connection, self._body, self._client
         assert connection is not None
         if client.disconnected:
@@ -257,7 +258,8 @@ class Exchange:
         self._send(pool, connection)
         if body.more:
             await upload(connection, client, body.ahead, chunked=body.length is None)
-        await connection.head()
+        status, _ = await connection.head()
+        return status
 
     def _send(self, pool: UpstreamPool, connection: Connection) -> None:
         """The request, or what is here of it, with what is asked for the record in its body."""
@@ -312,10 +314,8 @@ class Exchange:
         if not named:
             await self._answer()
             return
-        assert self._pool is not None
-        self._give_up(self._pool, named)
         self._release()
-        await self._forward()
+        await self._forward(named)
 
     def _begin_answer(self, connection: Connection) -> Relay:
         """Pass on the head and what has come with it; the rest passes as it arrives."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from weakref import WeakSet
 
 from proxy.answers import answer_json, error_object
 from proxy.body import RequestBody, read_body
@@ -40,7 +41,8 @@ class Front:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self._retired: list[UpstreamPool] = []
+        self._retired: WeakSet[UpstreamPool] = WeakSet()
+        """Of configurations before; each lives as long as a request that may use it."""
         self._ids = Ids()
 
     @property
@@ -53,7 +55,7 @@ class Front:
         gone = [pool for pool in self.runtime.pools if id(pool) not in kept]
         for pool in gone:
             pool.close()
-        self._retired += gone
+        self._retired.update(gone)
         self.runtime = runtime
 
     def answer_at_once(self, client: Client) -> None:
@@ -170,7 +172,6 @@ class Front:
         """Runs beside the requests: ends what has been silent for too long."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self._retired = [pool for pool in self._retired if pool.open_connections]
             for pool in (*self.runtime.pools, *self._retired):
                 pool.look_at_clocks()
 

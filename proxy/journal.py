@@ -32,6 +32,7 @@ import msgspec
 
 from nightschool.store import wal
 from proxy.backlog import Backlog
+from proxy.fault import end_process
 from proxy.log import Log, Portion
 from proxy.log_file import DiskLog, LogFile
 from proxy.turn import Turn
@@ -77,7 +78,9 @@ class Journal:
         settings: JournalSettings,
         *,
         open_file: Callable[[Path], LogFile] = DiskLog,
+        on_fault: Callable[[BaseException], object] = end_process,
     ) -> None:
+        """``on_fault`` is called in the thread that helps, when it dies."""
         self.settings = settings
         """May be replaced at any time."""
         self.turn = Turn(self._write_ends)
@@ -85,6 +88,7 @@ class Journal:
         self._folder = folder
         self._header = header
         self._open_file = open_file
+        self._on_fault = on_fault
         self._worker = f"{os.getpid():x}-{os.urandom(4).hex()}"
         self._sequence = 0
         self._current: Log | None = None
@@ -106,7 +110,7 @@ class Journal:
         self._sync_began: float | None = None
         self._wake = threading.Event()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._help, name="journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -318,6 +322,12 @@ class Journal:
         return file
 
     # -- in the thread
+
+    def _help(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001  whatever it is: without the thread all records would be lost
+            self._on_fault(error)
 
     def _run(self) -> None:
         while not (self._stopping and not self._backlog and not self._closing and not self._dirty):

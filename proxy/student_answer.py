@@ -93,7 +93,8 @@ class StudentAnswer:
         choice = whole["choices"][0] if whole["choices"] else {"message": {}, "finish_reason": None}
         tokens = usage_of(whole).completion
         if fault := fault_of(choice["message"], choice["finish_reason"], tokens, self._question.demands):
-            raise self._failed("fallback_invalid", f"gave an answer that cannot be used: {fault}")
+            cause = f"gave an answer that cannot be used: {fault.what}"
+            raise self._failed("fallback_invalid", cause, quoted=fault.quoted)
         calls = self._calls(choice["message"].get("tool_calls") or [])
         reason = choice["finish_reason"]
         if calls:
@@ -125,11 +126,12 @@ class StudentAnswer:
         self._begun += text
         verdict = may_begin(self._begun, self._question.demands)
         if verdict is False:
-            raise self._failed("fallback_invalid", f"began an answer that cannot be used: {self._begun.strip()[:40]!r}")
+            begun = repr(self._begun.strip()[:40])
+            raise self._failed("fallback_invalid", "began an answer that cannot be used", quoted=begun)
         self._begins_well = verdict is True
 
-    def _failed(self, reason: str, cause: str, *, unwell: bool = False) -> StudentFailed:
-        return StudentFailed(self._replica, reason, cause, unwell=unwell)
+    def _failed(self, reason: str, cause: str, *, quoted: str = "", unwell: bool = False) -> StudentFailed:
+        return StudentFailed(self._replica, reason, cause, quoted=quoted, unwell=unwell)
 
     # -- what goes out
 

@@ -127,7 +127,7 @@ class StudentAttempt:
         return _ESCALATED_AS.get(failure.reason, "error") in self._escalate.on
 
     def _note(self, replica: ReplicaChoice, error: StudentFailed) -> None:
-        """What the student said is nowhere kept; that it failed is counted."""
+        """What the student said is kept nowhere, in no log either; that it failed is counted."""
         workload = self._runtime.workload_label(self._route.workload)
         self._runtime.metrics.count("nightschool_student_failures", workload, replica.name, error.reason)
         log.warning(

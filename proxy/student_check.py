@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,17 @@ _KEPT = 256
 _FINISHED = ("stop", "tool_calls", "length")
 CALL_TAG = "<tool_call>"
 _JSON_BEGINS = tuple('{["-0123456789tfn')
+
+
+class Fault(NamedTuple):
+    """What is wrong with an answer."""
+
+    what: str
+    quoted: str = ""
+    """The words of the answer that it is about."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.quoted}" if self.quoted else self.what
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +76,17 @@ def demands_of(body: Json) -> Demands:
     )
 
 
-def fault_of(message: Json, finish_reason: str | None, completion_tokens: int | None, demands: Demands) -> str | None:
-    """What is wrong with an answer as the replica gave it, in words; None for a good one."""
+def fault_of(message: Json, finish_reason: str | None, completion_tokens: int | None, demands: Demands) -> Fault | None:
+    """What is wrong with an answer as the replica gave it; None for a good one."""
     if finish_reason not in _FINISHED:
-        return f"it ended with {finish_reason!r}"
+        return Fault(f"it ended with {finish_reason!r}")
     if finish_reason == "length" and not _cut_as_allowed(completion_tokens, demands):
-        return "it was cut off before it was complete"
+        return Fault("it was cut off before it was complete")
     calls = message.get("tool_calls") or []
     if calls:
         return _fault_of_calls(calls, demands)
     if demands.needs_call:
-        return "it calls no tool, and the request demands a call"
+        return Fault("it calls no tool, and the request demands a call")
     return _fault_of_text(message.get("content"), demands)
 
 
@@ -96,27 +107,27 @@ def _cut_as_allowed(completion_tokens: int | None, demands: Demands) -> bool:
     return most is not None and (completion_tokens is None or completion_tokens >= most)
 
 
-def _fault_of_calls(calls: list[Json], demands: Demands) -> str | None:
+def _fault_of_calls(calls: list[Json], demands: Demands) -> Fault | None:
     if demands.choice == "none":
-        return "it calls a tool, and the request forbids that"
+        return Fault("it calls a tool, and the request forbids that")
     if demands.one_call and len(calls) > 1:
-        return f"it makes {len(calls)} calls, and the request allows one"
+        return Fault(f"it makes {len(calls)} calls, and the request allows one")
     return next((fault for call in calls if (fault := _fault_of_call(call, demands))), None)
 
 
-def _fault_of_call(call: Json, demands: Demands) -> str | None:
+def _fault_of_call(call: Json, demands: Demands) -> Fault | None:
     function = call.get("function")
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(function, dict) or name not in demands.tools:
-        return f"it calls {name!r}, which is not on offer"
+        return Fault("it calls what is not on offer", repr(name))
     try:
         arguments = _strictly(arguments_of(call))
     except ValueError as error:
-        return f"the arguments of {name} are not JSON: {error}"
+        return Fault(f"the arguments of {name} are not JSON", str(error))
     if not isinstance(arguments, dict):
-        return f"the arguments of {name} are no object"
+        return Fault(f"the arguments of {name} are no object")
     fault = demands.tools[name](arguments)
-    return None if fault is None else f"the arguments of {name}: {fault}"
+    return None if fault is None else Fault(f"the arguments of {name} break their schema", fault)
 
 
 def arguments_of(call: Json) -> str:
@@ -125,20 +136,21 @@ def arguments_of(call: Json) -> str:
     return (text or "{}") if isinstance(text, str) else ""
 
 
-def _fault_of_text(content: Any, demands: Demands) -> str | None:
+def _fault_of_text(content: Any, demands: Demands) -> Fault | None:
     if not isinstance(content, str) or not content.strip():
-        return "it is empty"
+        return Fault("it is empty")
     if content.lstrip().startswith(CALL_TAG) or (demands.tools and CALL_TAG in content):
-        return "it has a tool call that cannot be read"
+        return Fault("it has a tool call that cannot be read")
     if not demands.json:
         return None
     try:
         value = _strictly(content)
     except ValueError as error:
-        return f"it is not JSON: {error}"
+        return Fault("it is not JSON", str(error))
     if demands.schema is None:
-        return None if isinstance(value, dict) else "it is JSON, but no object"
-    return demands.schema(value)
+        return None if isinstance(value, dict) else Fault("it is JSON, but no object")
+    fault = demands.schema(value)
+    return None if fault is None else Fault("it breaks the schema", fault)
 
 
 def _strictly(text: Any) -> Any:

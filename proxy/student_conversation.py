@@ -113,7 +113,8 @@ class Conversation:
                 bounded = False
                 self._release()
                 continue
-            raise self._failed("fallback_status", f"answered with status {status}: {words}", unwell=status >= 500)
+            cause = f"answered with status {status}"
+            raise self._failed("fallback_status", cause, quoted=words, unwell=status >= 500)
 
     def _send(self, connection: Connection, *, bounded: bool) -> None:
         pool = self._pool
@@ -179,8 +180,8 @@ class Conversation:
         if connection is not None:
             self._pool.release(connection)
 
-    def _failed(self, reason: str, cause: str, *, unwell: bool = True) -> StudentFailed:
-        return StudentFailed(self._replica.name, reason, cause, unwell=unwell)
+    def _failed(self, reason: str, cause: str, *, quoted: str = "", unwell: bool = True) -> StudentFailed:
+        return StudentFailed(self._replica.name, reason, cause, quoted=quoted, unwell=unwell)
 
 
 async def _refusal(connection: Connection) -> str:

@@ -20,14 +20,16 @@ from pathlib import Path
 
 import uvloop
 
-from nightschool.config import Config, load_config, restart_needed, warnings
+from nightschool.config import Config, Loaded, read_config, restart_needed, warnings
 from nightschool.config.clients import open_door
 from nightschool.config.follow import Followed
 from nightschool.errors import ConfigError, NightschoolError
 from nightschool.logs import configure_logging
+from proxy.accepted import Accepted
 from proxy.application import build_application
 from proxy.callers import Callers, caller_secret
 from proxy.clients.meters import Meters
+from proxy.fault import end_process
 from proxy.front import Front
 from proxy.journal import Journal
 from proxy.metrics import Metrics
@@ -47,9 +49,10 @@ log = logging.getLogger("nightschool.worker")
 class Worker:
     """Everything that lives as long as the process."""
 
-    def __init__(self, config_path: Path, config: Config, metrics_folder: Path | None = None) -> None:
+    def __init__(self, loaded: Loaded, metrics_folder: Path | None = None) -> None:
+        config = loaded.config
         self._followed = Followed(
-            config_path, os.environ, refused=lambda: self.metrics.count("nightschool_config_reloads", "refused")
+            loaded.file, os.environ, refused=lambda: self.metrics.count("nightschool_config_reloads", "refused")
         )
         self.journal = Journal(
             config.data / "wal",
@@ -74,6 +77,8 @@ class Worker:
         )
         self.front = Front(runtime)
         self.server = build_server(self.front, application, config.drain_s)
+        self._accepted = Accepted(metrics_folder)
+        self._accepted.keep(loaded.content)
 
     async def run(self, listener: socket.socket, *, ready_fd: int, stop_fd: int) -> None:
         """Serve until told to stop; then end what is running and leave nothing unwritten."""
@@ -171,17 +176,22 @@ class Worker:
         """A file that is good for the address that it names, but not for the one in use until the next start."""
         problem = open_door(config, host)
         if problem is not None:
-            self.metrics.count("nightschool_config_reloads", "refused")
-            log.error(
-                "config_refused path=%s; the configuration before stays in force\nlisten: %s",
-                self._followed.path,
-                problem,
-            )
+            self._refuse(f"listen: {problem}")
         return problem is not None
+
+    def _refuse(self, problem: object) -> None:
+        self.metrics.count("nightschool_config_reloads", "refused")
+        log.error("config_refused path=%s; the configuration before stays in force\n%s", self._followed.path, problem)
 
     def _take_over(self, config: Config) -> None:
         before = self.front.runtime
-        self.front.take_over(self._runtime(config, before.registered, before=before))
+        try:
+            runtime = self._runtime(config, before.registered, before=before)
+        except OSError as error:  # a file that it names has changed since it was checked
+            self._refuse(error)
+            return
+        self.front.take_over(runtime)
+        self._accepted.keep(self._followed.content)
         self.journal.settings = journal_settings(config)
         self.journal.rotate()  # the next log begins with the new prices
         self.metrics.count("nightschool_config_reloads", "taken_over")
@@ -193,10 +203,27 @@ class Worker:
 
 
 def _fault_is_fatal(task: asyncio.Task[None]) -> None:
-    """Without its companions a worker would seem to work; better it dies and is replaced."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("worker_fault", exc_info=error)
-        os._exit(70)
+        end_process(error)
+
+
+def first_config(path: Path, host: str, accepted: Accepted) -> Loaded:
+    """What the file says; where that is refused, what the worker before this one had in force."""
+    try:
+        return _admitted(read_config(path, os.environ), host)
+    except ConfigError as error:
+        content = accepted.read()
+        if content is None:
+            raise
+        log.error("config_refused path=%s; the configuration before stays in force\n%s", path, error)
+        return _admitted(read_config(path, os.environ, content=content), host)
+
+
+def _admitted(loaded: Loaded, host: str) -> Loaded:
+    problem = open_door(loaded.config, host)
+    if problem is not None:  # the file has changed since the supervisor bound its address
+        raise ConfigError(f"listen: {problem}")
+    return loaded
 
 
 def main() -> None:
@@ -212,11 +239,8 @@ def main() -> None:
         signal.signal(number, lambda *_: None)
     listener = socket.socket(fileno=arguments.listen_fd)
     try:
-        config = load_config(arguments.config, os.environ)
-        problem = open_door(config, listener.getsockname()[0])
-        if problem is not None:  # the file has changed since the supervisor bound its address
-            raise ConfigError(f"listen: {problem}")
-        worker = Worker(arguments.config, config, arguments.metrics_folder)
+        loaded = first_config(arguments.config, listener.getsockname()[0], Accepted(arguments.metrics_folder))
+        worker = Worker(loaded, arguments.metrics_folder)
     except (NightschoolError, OSError) as error:
         sys.exit(f"nightschool: {error}")
     # What is alive now lives for ever; young garbage is mostly freed by reference counts.

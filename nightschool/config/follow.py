@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from nightschool.config.load import load_config
+from nightschool.config.load import read_config
 from nightschool.config.models import Config
 from nightschool.errors import ConfigError
 
@@ -20,6 +20,8 @@ class Followed:
         self.path = path
         self._env, self._refused = env, refused
         self._seen = self._version()
+        self.content = b""
+        """What the file held when it was taken last; nothing before."""
 
     def look(self) -> Config | None:
         """The configuration, if the file has changed and is good. It may block, for as long as a disk does."""
@@ -28,11 +30,13 @@ class Followed:
             return None
         self._seen = version
         try:
-            return load_config(self.path, self._env)
+            loaded = read_config(self.path, self._env)
         except ConfigError as error:
             self._refused()
             log.error("config_refused path=%s; the configuration before stays in force\n%s", self.path, error)
             return None
+        self.content = loaded.content
+        return loaded.config
 
     def _version(self) -> tuple[int, ...] | None:
         """Changes whenever the file does; None while an editor has it moved away."""

@@ -18,7 +18,7 @@ from nightschool.config.faults import Fault, InvalidConfig, brief, dotted
 from nightschool.config.models import Config
 from nightschool.config.paths import with_paths
 from nightschool.config.secrets import Complaint, with_secrets
-from nightschool.config.yaml_file import Node, read_yaml
+from nightschool.config.yaml_file import Node, read_content, read_yaml
 
 DEFAULT_FILE = "nightschool.yaml"
 VARIABLE = "NIGHTSCHOOL_CONFIG"
@@ -33,6 +33,8 @@ class Loaded:
     config: Config
     file: Path
     document: Node
+    content: bytes
+    """What the file held."""
 
 
 def load_config(path: Path | None, env: Mapping[str, str]) -> Config:
@@ -40,10 +42,11 @@ def load_config(path: Path | None, env: Mapping[str, str]) -> Config:
     return read_config(path, env).config
 
 
-def read_config(path: Path | None, env: Mapping[str, str]) -> Loaded:
-    """The same, with what is needed to say where each value came from."""
+def read_config(path: Path | None, env: Mapping[str, str], *, content: bytes | None = None) -> Loaded:
+    """The same, with what is needed to say where each value came from. ``content``: as if the file held that."""
     file = find_config(path, env)
-    document, faults = read_yaml(file)
+    content = read_content(file) if content is None else content
+    document, faults = read_yaml(file, content)
     values = document.plain()
     if not isinstance(values, dict):
         raise InvalidConfig(file, [*faults, Fault(document.line, "", "is empty" if values is None else _NOT_A_MAP)])
@@ -53,7 +56,7 @@ def read_config(path: Path | None, env: Mapping[str, str]) -> Loaded:
     faults += [Fault(document.line_of(key), dotted(key), brief(message)) for key, message in complaints]
     if config is None or faults:
         raise InvalidConfig(file, faults)
-    return Loaded(config, file, document)
+    return Loaded(config, file, document, content)
 
 
 def find_config(path: Path | None, env: Mapping[str, str]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,20 @@ def _upstream(name: str, upstream: dict[str, Any], folder: Path, complaints: lis
     problem = _no_path(given, folder)
     if not problem and not file.is_file():
         problem = f"must be true, false or a PEM file, but the file {str(file)!r} does not exist"
+    problem = problem or _no_authorities(file)
     if problem:
         complaints.append((("upstreams", name, "verify_tls"), problem))
     return {**upstream, "verify_tls": file}
+
+
+def _no_authorities(file: Path) -> str | None:
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError as error:
+        return (
+            f"must be a PEM file with certificates of authorities, but {str(file)!r} is none: {error.strerror or error}"
+        )
+    return None
 
 
 def _no_path(given: str, folder: Path) -> str | None:

@@ -79,8 +79,8 @@ class Node:
         return next(node.line for end in range(len(key), -1, -1) if (node := self.at(key[:end])))
 
 
-def read_yaml(file: Path) -> tuple[Node, list[Fault]]:
-    """Everything in the file, and what is wrong with single keys; InvalidConfig says where it stops being YAML."""
+def read_content(file: Path) -> bytes:
+    """Raises ConfigError where there is no such file, or it is far too large."""
     try:
         with file.open("rb") as opened:
             content = opened.read(MAX_BYTES + 1)
@@ -91,6 +91,15 @@ def read_yaml(file: Path) -> tuple[Node, list[Fault]]:
         ) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{file} is larger than {MAX_BYTES} bytes", remedy="name the right file with --config")
+    return content
+
+
+def read_yaml(file: Path, content: bytes | None = None) -> tuple[Node, list[Fault]]:
+    """Everything in the file, and what is wrong with single keys; InvalidConfig says where it stops being YAML.
+
+    ``content``: as if the file held that.
+    """
+    content = read_content(file) if content is None else content
     composer = _Composer(_text(file, content), file)
     return composer.document(), composer.faults
 

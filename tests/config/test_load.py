@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,7 +143,7 @@ def test_the_wrong_kind_of_value_says_what_it_is_and_what_it_must_be(tmp_path: P
 
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deploy").mkdir()
-    (tmp_path / "deploy" / "ca.pem").touch()
+    shutil.copy(certifi.where(), tmp_path / "deploy" / "ca.pem")
     file = write(tmp_path / "deploy", "data: ../store\nupstreams: {a: {base_url: 'https://a', verify_tls: ca.pem}}\n")
     monkeypatch.chdir(tmp_path)
 

@@ -510,3 +510,31 @@ def test_a_redacted_record_of_a_student_has_no_secret(tmp_path: Path) -> None:
         assert text == "Bern"
         assert json.loads(record["response"])["choices"][0]["message"]["content"] == "[city]"
         assert record["completion_tokens"] == 5
+
+
+SECRET = "Jane Roe, 078-05-1120"
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"properties": {"ssn": {"type": "integer"}}}}}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "fields", "told"),
+    [
+        (said(SECRET), {"response_format": {"type": "json_object"}}, "began an answer that cannot be used"),
+        (said(json.dumps({"ssn": SECRET})), {"response_format": SCHEMA}, "it breaks the schema"),
+        (called("find", json.dumps({"city": SECRET, "x": 1})), {"tools": OFFER}, "of find break their schema"),
+        (called(SECRET, "{}"), {"tools": OFFER}, "it calls what is not on offer"),
+        (Behaviour(status=400, body=json.dumps({"error": SECRET}).encode()), {}, "answered with status 400"),
+    ],
+)
+def test_the_log_tells_how_a_student_failed_and_no_word_of_what_it_said(
+    act: Scene, caplog: pytest.LogCaptureFixture, behaviour: Behaviour, fields: dict[str, Any], told: str
+) -> None:
+    act.replica.then(behaviour)
+
+    act.ask(stream=False, **fields)
+
+    lines = [record.getMessage() for record in caplog.records if "student_failed" in record.getMessage()]
+    assert len(lines) == 1
+    assert told in lines[0]
+    assert "Roe" not in caplog.text
+    assert "1120" not in caplog.text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nightschool.store import wal
-from proxy.journal import LOOK_EVERY_S
+from proxy.journal import LOOK_EVERY_S, Journal, JournalSettings
 from proxy.log_file import DiskLog
 from tests.proxy.journaling import an_id, begin, end, ended, exchange, kinds, started, until
 from tests.proxy.weathered_disk import Disk
@@ -122,3 +122,19 @@ async def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
         exchange(journal, 2)
 
     assert ended(folder) == [an_id(2)]
+
+
+async def test_a_fault_of_the_thread_that_helps_is_told_at_once(tmp_path: Path) -> None:
+    class Faulty(DiskLog):
+        def sync(self) -> None:
+            raise ValueError("a fault of ours")
+
+    faults: list[BaseException] = []
+    journal = Journal(tmp_path, wal.Header, JournalSettings(), open_file=Faulty, on_fault=faults.append)
+    journal.start()
+    exchange(journal, 1)
+
+    await until(lambda: bool(faults))
+
+    assert str(faults[0]) == "a fault of ours"
+    await journal.close(timeout_s=0.1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +80,7 @@ BAD = {
     "listen: 127.0.0.1:0\nupstreams: {main: {base_uri: http://x/v1}}\n": "did you mean",
     "upstreams: {main: {base_url: http://x/v1, api_key: '${NOT_SET_ANYWHERE}'}}": "NOT_SET_ANYWHERE",
     "upstreams: {main: {base_url: http://x/v1}}\nrecord: {redact: [{pattern: '(', with: x}]}": "redact",
+    "upstreams: {main: {base_url: https://x/v1, verify_tls: nightschool.yaml}}": "certificates of authorities",
 }
 
 
@@ -121,3 +125,25 @@ def test_redaction_is_in_force_for_the_first_request_after_a_reload(
 
     record = own.record(ask(own.url, chat_request()).header("x-nightschool-id"))
     assert "[greeting]" in record["request"]
+
+
+def test_a_request_that_was_dialling_when_its_upstream_changed_is_still_timed(
+    upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    """A tunnel of an HTTP proxy is made only after the reload, and leads to a server that says nothing."""
+    given = config(upstream, timeouts={"first_byte_s": 0.5, "connect_s": 60})
+    changed = {"main": {"base_url": upstream.base_url, "keepalive_s": 3.0}}
+    with socket.create_server(("127.0.0.1", 0)) as tunnel:
+        tunnelled = {"http_proxy": f"http://127.0.0.1:{tunnel.getsockname()[1]}", "no_proxy": ""}
+        with running_proxy(given, tmp_path, env=tunnelled) as proxy:
+            statuses: list[int] = []
+            asking = threading.Thread(target=lambda: statuses.append(ask(proxy.url, chat_request()).status))
+            asking.start()
+            with tunnel.accept()[0] as dialled:
+                dialled.recv(1000)
+                proxy.reconfigure({**given, "upstreams": changed})
+                proxy.wait_for_log("config_reloaded")
+                dialled.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                asking.join(30)
+
+    assert statuses == [504]

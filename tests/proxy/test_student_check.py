@@ -28,7 +28,8 @@ def call(name: str, arguments: Any) -> Json:
 
 
 def fault(request: Json, message: Json, finish_reason: str | None = "stop", tokens: int | None = 5) -> str | None:
-    return fault_of(message, finish_reason, tokens, demands_of(request))
+    found = fault_of(message, finish_reason, tokens, demands_of(request))
+    return None if found is None else str(found)
 
 
 def calls(*made: Json) -> Json:
@@ -70,15 +71,15 @@ def test_a_good_answer_has_no_fault(request_: Json, message: Json) -> None:
         ({}, words(""), "it is empty"),
         ({}, words(None), "it is empty"),
         ({}, words(" \n"), "it is empty"),
-        ({}, calls(call("count", "{}")), "it calls 'count', which is not on offer"),
-        (OFFER, calls(call("gone", "{}")), "it calls 'gone', which is not on offer"),
+        ({}, calls(call("count", "{}")), "it calls what is not on offer: 'count'"),
+        (OFFER, calls(call("gone", "{}")), "it calls what is not on offer: 'gone'"),
         (OFFER, calls(call("count", '{"n": 1')), "the arguments of count are not JSON"),
         (OFFER, calls(call("count", '{"n": NaN}')), "the arguments of count are not JSON"),
         (OFFER, calls(call("count", "[1]")), "the arguments of count are no object"),
         (OFFER, calls(call("count", {"n": 1})), "the arguments of count are not JSON"),
-        (OFFER, calls(call("count", '{"n": "x"}')), "the arguments of count: $.n: 'x' is not of type 'integer'"),
-        (OFFER, calls(call("count", '{"n": 1}'), call("count", "{}")), "the arguments of count: $"),
-        (OFFER, calls({"id": "1"}), "it calls None"),
+        (OFFER, calls(call("count", '{"n": "x"}')), "count break their schema: $.n: 'x' is not of type 'integer'"),
+        (OFFER, calls(call("count", '{"n": 1}'), call("count", "{}")), "the arguments of count break their schema: $"),
+        (OFFER, calls({"id": "1"}), "it calls what is not on offer: None"),
         (OFFER, words('so: <tool_call>{"name"'), "it has a tool call that cannot be read"),
         ({}, words("<tool_call>"), "it has a tool call that cannot be read"),
         ({**OFFER, "tool_choice": "none"}, calls(call("count", '{"n": 1}')), "the request forbids that"),
@@ -86,12 +87,12 @@ def test_a_good_answer_has_no_fault(request_: Json, message: Json) -> None:
         (
             {**OFFER, "tool_choice": {"type": "function", "function": {"name": "count"}}},
             calls(call("rest", "{}")),
-            "it calls 'rest', which is not on offer",
+            "it calls what is not on offer: 'rest'",
         ),
         (
             {**OFFER, "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [REST]}}},
             calls(call("count", '{"n": 1}')),
-            "it calls 'count', which is not on offer",
+            "it calls what is not on offer: 'count'",
         ),
         ({**OFFER, "parallel_tool_calls": False}, calls(call("rest", "{}"), call("rest", "{}")), "it makes 2 calls"),
         ({"functions": [{"name": "rest"}], "function_call": {"name": "rest"}}, words("no"), "it calls no tool"),

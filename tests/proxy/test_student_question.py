@@ -64,8 +64,8 @@ def test_it_is_the_question_that_evaluation_asks() -> None:
 
 
 def test_how_tokens_are_chosen_passes_only_where_the_configuration_says_so() -> None:
-    chosen = {"temperature": 0.7, "top_p": 0.5, "seed": 7, "frequency_penalty": 1, "presence_penalty": 0.5}
-    request = {"messages": LEGACY, "max_tokens": 9, **chosen}
+    chosen: Json = {"temperature": 0.7, "top_p": 0.5, "seed": 7, "frequency_penalty": 1, "presence_penalty": 0.5}
+    request: Json = {"messages": LEGACY, "max_tokens": 9, **chosen}
 
     assert {name: sent(**request).get(name) for name in chosen} == dict.fromkeys(chosen) | {"temperature": 0}
     assert {name: sent(greedy=False, **request)[name] for name in chosen} == chosen

@@ -159,6 +159,24 @@ def test_an_upstream_that_does_not_know_the_option_is_asked_without_it(
     assert ["stream_options" in seen.json() for seen in upstream.seen] == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    "quoting", [b"Unknown parameter: 'stream_options.bogus'", b'{"stream_options":{"include_usage":true}}']
+)
+def test_a_refusal_that_quotes_the_request_turns_no_usage_off(
+    proxy: RunningProxy, upstream: ScriptedUpstream, tag: str, quoting: bytes
+) -> None:
+    refused = Behaviour(status=400, body=b'{"error":{"message":"%b"}}' % quoting.replace(b'"', b"'"))
+    upstream.then(refused, refused)
+    model = f"quoting-{tag}"
+
+    answer = ask(proxy.url, chat_request(model, stream=True, stream_options={"bogus": 1}))
+    after = ask(proxy.url, chat_request(model, stream=True))
+
+    assert (answer.status, answer.body) == (400, refused.body)
+    assert ["include_usage" in str(seen.json()) for seen in upstream.seen] == [True, False, True]
+    assert proxy.record(after.header("x-nightschool-id"))["prompt_tokens"] is not None
+
+
 def test_an_end_without_its_blank_line_reaches_the_client_though_the_upstream_breaks_off(
     proxy: RunningProxy, upstream: ScriptedUpstream
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
 from nightschool.client_key import hash_of, new_key
-from nightschool.config import load_config
+from nightschool.config import read_config
 from proxy.worker import Worker
 from tests.raw import ask, chat_request, request
 from tests.running import RunningProxy, config_for, rows, running_proxy, write_config
@@ -309,8 +309,8 @@ def test_a_change_that_is_good_for_its_own_address_only_is_refused_while_another
     given = config_for("https://a.example/v1")
     given["upstreams"]["main"]["api_key"] = "${PATH}"
     file = write_config(tmp_path, given)
-    on_loopback = load_config(file, os.environ)
-    worker = Worker(file, on_loopback)
+    loaded = read_config(file, os.environ)
+    worker = Worker(loaded)
 
-    assert worker._opens_the_door(on_loopback, "0.0.0.0")
-    assert not worker._opens_the_door(on_loopback, "127.0.0.1")
+    assert worker._opens_the_door(loaded.config, "0.0.0.0")
+    assert not worker._opens_the_door(loaded.config, "127.0.0.1")
