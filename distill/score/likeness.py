@@ -1,23 +1,21 @@
 """How alike two JSON values are, from 0 to 1; objects and lists are compared to any depth.
 
-Texts are compared as the Berkeley function-calling leaderboard does: case and the characters `` ,./-_*^`` do not count.
-Two texts that are numbers are compared as numbers, or "1.5" would be "15".
+Numbers are compared as in ``number``, and so are two texts that are numbers; other texts as in ``plain``. A wrong whole
+number never passes for the right one, wherever it stands.
 """
 
 from __future__ import annotations
 
 import math
-import re
+from decimal import Decimal
 from typing import Any
 
 from distill.score.matching import best_pairs
+from distill.score.number import number_in, same_number
+from distill.score.plain import same_when_plain
 
-TOLERANCE = 1e-6
-"""Two numbers are equal within this share of the greater one."""
 MOST_MATCHED = 100
 """Longer lists of objects are compared in their order: the best matching would take too long."""
-_IGNORED = re.compile(r"[ ,./\-_*^]")
-_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?\s*")
 
 
 def likeness(value: Any, reference: Any) -> float:
@@ -34,7 +32,7 @@ def same(value: Any, reference: Any) -> bool:
     if isinstance(value, str) and isinstance(reference, str):
         return _same_text(value, reference)
     if _is_number(value) and _is_number(reference):
-        return _same_number(value, reference)
+        return same_number(Decimal(value), Decimal(reference))
     return type(value) is type(reference) and bool(value == reference)
 
 
@@ -68,23 +66,10 @@ def _lists(value: list[Any], reference: list[Any]) -> float:
 def _same_text(value: str, reference: str) -> bool:
     if value == reference:
         return True
-    if _NUMBER.fullmatch(value) and _NUMBER.fullmatch(reference):
-        return same(float(value), float(reference))
-    plain = _plain(value)
-    return bool(plain) and plain == _plain(reference)
-
-
-def _plain(text: str) -> str:
-    return _IGNORED.sub("", text).lower().replace("'", '"')
-
-
-def _same_number(value: float, reference: float) -> bool:
-    if value == reference or (value != value and reference != reference):  # NaN, which some servers write
-        return True
-    try:
-        return math.isclose(value, reference, rel_tol=TOLERANCE)
-    except OverflowError:  # an integer that no float can hold
-        return False
+    number, other = number_in(value), number_in(reference)
+    if number is not None and other is not None:
+        return same_number(number, other)
+    return same_when_plain(value, reference)
 
 
 def _is_number(value: Any) -> bool:
