@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from console.readable import pretty
 from distill.labels.answer import written_answer
-from distill.score.contract import fault_of_call, fault_of_json, toolbox_of
+from distill.score.contract import fault_of_call, fault_of_json, must_be_json, toolbox_of
 from distill.score.message import calls_of, text_of, value_of
 from distill.score.scorer import Question
 from nightschool.store.imports.item import Unreadable
@@ -87,14 +87,10 @@ def message_of(fields: Fields, question: Question) -> tuple[dict[str, Any], list
 def _broken(message: dict[str, Any], question: Question) -> Iterable[str]:
     """What the request demands and this does not keep to: a dataset would leave such a label out."""
     tools = toolbox_of(question)
-    calls = calls_of(message)
-    for call in calls:
+    for call in calls_of(message):
         if fault := fault_of_call(call, tools):
             yield fault
-    kind = (question.response_format or {}).get("type")
-    if calls or kind not in ("json_object", "json_schema"):
-        return
-    if fault := fault_of_json(value_of(text_of(message)), question):
+    if must_be_json(message, question) and (fault := fault_of_json(value_of(text_of(message)), question)):
         yield f"The request asks for JSON: {fault}"
 
 

@@ -17,7 +17,7 @@ from distill.evaluate.answers import REFUSED, Answer
 from distill.evaluate.cases import Case
 from distill.judge.judge import Judge, Pair
 from distill.judge.verdict import SCORES
-from distill.score.contract import fault_of_call, fault_of_json, toolbox_of
+from distill.score.contract import fault_of_call, fault_of_json, must_be_json, toolbox_of
 from distill.score.message import calls_of, says_nothing, text_of, value_of
 from distill.score.scorer import INVALID_ANSWER, Message, Question, Scored, Scorer, kind_of, problem
 from nightschool.wire import json_text
@@ -125,13 +125,10 @@ def keeps_contract(question: Question, message: Message | None) -> bool:
     """Whether an application that trusts its own tools and schemas could use the answer."""
     if message is None or says_nothing(message):
         return False
-    calls, tools = calls_of(message), toolbox_of(question)
-    if any(fault_of_call(call, tools) for call in calls):
+    tools = toolbox_of(question)
+    if any(fault_of_call(call, tools) for call in calls_of(message)):
         return False
-    wants_json = (question.response_format or {}).get("type") in ("json_object", "json_schema")
-    if calls or not wants_json or message.get("refusal"):
-        return True
-    return fault_of_json(value_of(text_of(message)), question) is None
+    return not must_be_json(message, question) or fault_of_json(value_of(text_of(message)), question) is None
 
 
 class _Scored(NamedTuple):

@@ -103,7 +103,7 @@ def _share_of_spans(messages: Sequence[Message]) -> float:
 
 def _documents(message: Message) -> list[Any]:
     calls = [call.arguments for call in calls_of(message)]
-    text = text_of(message)
+    text = json_text.unfenced(text_of(message))
     return calls or ([value_of(text)] if text.lstrip()[:1] in ("{", "[") else [])
 
 

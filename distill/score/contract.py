@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from distill.dataset.tools import definitions
-from distill.score.message import Call, Unreadable
-from distill.score.scorer import Question
+from distill.score.message import Call, Unreadable, calls_of
+from distill.score.scorer import Message, Question
 from nightschool.wire import json_text
 from nightschool.wire.schema_check import Check, check_against
 
@@ -47,6 +47,12 @@ def fault_of_call(call: Call, tools: dict[str, Tool]) -> str | None:
         return f"there is no tool {call.name!r}"
     fault = tools[call.name].check(call.arguments)
     return f"{call.name}: {fault}" if fault else None
+
+
+def must_be_json(message: Message, question: Question) -> bool:
+    """Whether the text must be JSON and nothing else. Who was asked for it may still refuse, or call a tool."""
+    wanted = (question.response_format or {}).get("type") in ("json_object", "json_schema")
+    return wanted and not message.get("refusal") and not calls_of(message)
 
 
 def fault_of_json(value: Any, question: Question) -> str | None:

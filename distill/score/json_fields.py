@@ -3,17 +3,19 @@
 A field is a value that is neither an object nor a list, at its path, or an empty object or list. Lists of objects are
 matched so that most fields agree, whatever their order; other lists are compared in their order. Values are compared as
 in ``likeness``. Score = 2 · equal fields / (fields of the answer + fields of the reference). An answer that is not
-JSON, or breaks the schema of the request, scores 0.
+JSON, or breaks the schema of the request, scores 0. A reference that is not JSON and need not be is compared as by
+``exact``: "Sorry, this is no invoice." is an answer, too.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from distill.score.contract import fault_of_json
+from distill.score.contract import fault_of_json, must_be_json
+from distill.score.exact import EXACT
 from distill.score.likeness import is_unordered, same, told
 from distill.score.matching import best_pairs
-from distill.score.message import says_nothing, text_of, value_of
+from distill.score.message import Unreadable, json_of, says_nothing, text_of, value_of
 from distill.score.scorer import INVALID_ANSWER, INVALID_REFERENCE, Message, Question, Scored, problem
 
 
@@ -23,17 +25,25 @@ class JsonFieldsScorer:
     name = "json_fields"
 
     def __call__(self, question: Question, answer: Message | None, reference: Message) -> Scored:
-        right = value_of(text_of(reference))
-        broken = fault_of_json(right, question)
-        if answer is None or says_nothing(answer):
-            kind, detail = (INVALID_REFERENCE, broken) if broken else (INVALID_ANSWER, "it says nothing")
-            return Scored(0.0, problem(kind, detail))
-        given = value_of(text_of(answer))
-        if broken is not None:
-            return Scored(field_f1(given, right), problem(INVALID_REFERENCE, broken))
-        if fault := fault_of_json(given, question):
-            return Scored(0.0, problem(INVALID_ANSWER, fault))
-        return Scored(field_f1(given, right))
+        value = _value(question, answer, reference)
+        if broken := _fault(question, reference):
+            return Scored(value, problem(INVALID_REFERENCE, broken))
+        fault = _fault(question, answer)
+        return Scored(0.0, problem(INVALID_ANSWER, fault)) if fault else Scored(value)
+
+
+def _fault(question: Question, message: Message | None) -> str | None:
+    """What is wrong with it for who has asked. JSON in a code fence is for those who have not asked for JSON."""
+    if message is None or says_nothing(message):
+        return "it says nothing"
+    return fault_of_json(value_of(text_of(message)), question) if must_be_json(message, question) else None
+
+
+def _value(question: Question, answer: Message | None, reference: Message) -> float:
+    right = json_of(reference)
+    if answer is None or isinstance(right, Unreadable):
+        return EXACT(question, answer, reference).value
+    return field_f1(json_of(answer), right)
 
 
 def field_f1(value: Any, reference: Any) -> float:

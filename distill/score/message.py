@@ -55,6 +55,11 @@ def value_of(text: str) -> Any:
     return Unreadable(text) if _is_deep(text, value) else value
 
 
+def json_of(message: Message) -> Any:
+    """The value of its text, perhaps in a code fence; Unreadable if that is no JSON."""
+    return value_of(json_text.unfenced(text_of(message)))
+
+
 def says_nothing(message: Message | None) -> bool:
     return message is None or not (text_of(message) or calls_of(message))
 

@@ -15,7 +15,7 @@ from rapidfuzz.fuzz import ratio
 
 from distill.score.contract import fault_of_call, fault_of_json, toolbox_of
 from distill.score.matching import best_pairs
-from distill.score.message import calls_of, says_nothing, text_of, value_of
+from distill.score.message import calls_of, json_of, says_nothing, text_of, value_of
 from distill.score.scorer import INVALID_ANSWER, INVALID_REFERENCE, Message, Question, Scored, problem
 from distill.score.span_fields import SpanFields, objects_in, recognised
 
@@ -63,7 +63,7 @@ def _documents(message: Message | None) -> list[object]:
     if message is None:
         return []
     calls = [call.arguments for call in calls_of(message)]
-    return calls or [value_of(text_of(message))]
+    return calls or [json_of(message)]
 
 
 def _spans(message: Message | None, fields: SpanFields | None) -> list[Span]:

@@ -33,7 +33,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def is_json(self) -> bool:
-        return isinstance(_decoded(self.text), dict | list)
+        """Perhaps in a code fence."""
+        return isinstance(_decoded(json_text.unfenced(self.text)), dict | list)
 
     @property
     def canonical(self) -> str:

@@ -17,6 +17,7 @@ _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _MAX_DEPTH = 200
+_FENCE = "```"
 
 
 def decode(text: bytes | msgspec.Raw) -> Any:
@@ -55,6 +56,15 @@ def is_valid(text: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def unfenced(text: str) -> str:
+    """What a Markdown code fence holds, if one for JSON is around all of the text; else the text."""
+    said = text.strip()
+    if len(said) < 2 * len(_FENCE) or not (said.startswith(_FENCE) and said.endswith(_FENCE)):
+        return text
+    inside = said[len(_FENCE) : -len(_FENCE)]
+    return inside[4:] if inside[:4].lower() == "json" else inside
 
 
 def is_utf8(data: bytes) -> bool:

@@ -80,6 +80,8 @@ def test_labels_inside_json_are_labels() -> None:
         ([Answer(f"short {n}") for n in range(400)], "text"),
         ([Answer("the same long answer " * 10)] * 100, "text"),
         ([Answer(f'{{"total": {n}}}') for n in range(50)], "json"),
+        ([Answer(f'```json\n{{"total": {n}}}\n```') for n in range(50)], "json"),
+        ([Answer(f"```python\n[{n}]\n```") for n in range(50)], "text"),
         ([Answer(f"[{n}]") for n in range(44)] + [Answer("sorry")] * 6, "text"),
         ([Answer(calls=("f",))] * 2 + [Answer(f"talk {n}") for n in range(8)], "tool_call"),
     ],

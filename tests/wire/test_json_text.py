@@ -44,6 +44,24 @@ def test_not_a_number_is_read_and_written_as_null() -> None:
     assert json_text.encode(json_text.decode(b"[NaN, 1e999]")) == b"[null,null]"
 
 
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ('```json\n{"a": 1}\n```', '\n{"a": 1}\n'),
+        (" ```JSON [1]```\n", " [1]"),
+        ("```\n[1]\n```", "\n[1]\n"),
+        ("```python\n[1]\n```", "python\n[1]\n"),
+        ("``````", ""),
+        ("`````", "`````"),
+        ("[1]\n```", "[1]\n```"),
+        ("Here: ```json\n[1]\n```", "Here: ```json\n[1]\n```"),
+        (" [1] ", " [1] "),
+    ],
+)
+def test_a_code_fence_around_json_is_taken_off(text: str, inside: str) -> None:
+    assert json_text.unfenced(text) == inside
+
+
 def test_bytes_that_are_not_utf8_are_replaced() -> None:
     assert json_text.decode(b'"caf\xe9"') == "caf\ufffd"
 

@@ -58,6 +58,11 @@ def test_json_is_compared_by_fields_or_spans() -> None:
     assert chosen(*(says(json.dumps([{"text": f"x{n}", "label": "city"}])) for n in range(30))) == "spans"
 
 
+def test_json_may_stand_in_a_code_fence() -> None:
+    assert chosen(*(says(f'```json\n{{"a": {n}}}\n```') for n in range(30))) == "json_fields"
+    assert chosen(*(says(f'```json\n[{{"text": "x{n}", "label": "city"}}]\n```') for n in range(30))) == "spans"
+
+
 def test_few_answers_again_and_again_are_labels() -> None:
     choice = choose([example(says(f"label {n % 7}")) for n in range(100)], None)
 

@@ -80,6 +80,16 @@ def test_spans_without_types_are_compared_by_value_alone() -> None:
     assert score(ASKED, says('["x", {"quote": "a b"}]'), says('[{"quote": "a b"}]')).value == 1
 
 
+def test_json_in_a_code_fence_is_found() -> None:
+    fenced, bare = (
+        says('```json\n[{"text": "Oslo", "label": "city"}]\n```'),
+        says('[{"text": "Oslo", "label": "city"}]'),
+    )
+
+    assert score(ASKED, fenced, bare) == score(ASKED, bare, fenced) == (1, None)
+    assert score(ASKED, says("```json\n[]\n```"), fenced) == (0, None)
+
+
 def test_broken_answers_are_counted() -> None:
     broken, reference = calls(("redact", '{"fields')), redacts(("Ann", "name"))
     wants_json = Question([], response_format={"type": "json_object"})
