@@ -43,7 +43,8 @@ def _value(question: Question, answer: Message | None, reference: Message) -> fl
     right = json_of(reference)
     if answer is None or isinstance(right, Unreadable):
         return EXACT(question, answer, reference).value
-    return field_f1(json_of(answer), right)
+    fenced = isinstance(value_of(text_of(reference)), Unreadable)  # else whoever reads it need not know of fences
+    return field_f1(json_of(answer) if fenced else value_of(text_of(answer)), right)
 
 
 def field_f1(value: Any, reference: Any) -> float:

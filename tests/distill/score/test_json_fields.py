@@ -112,7 +112,8 @@ def test_calls_and_refusals_keep_to_a_request_for_json() -> None:
 def test_a_code_fence_around_json_is_none_of_it_unless_json_was_asked_for() -> None:
     fenced, bare = says('```json\n{"a": 1}\n```\n'), says('{"a": 1}')
 
-    assert score(ASKED, fenced, bare) == score(ASKED, bare, fenced) == score(ASKED, fenced, fenced) == (1, None)
+    assert score(ASKED, bare, fenced) == score(ASKED, fenced, fenced) == score(ASKED, bare, bare) == (1, None)
+    assert score(ASKED, fenced, bare) == (0, None)  # who gets bare JSON need not know of fences
     assert score(ASKED, says('```\n{"a": 2}```'), fenced) == (0, None)
     assert score(Question([], response_format=SCHEMA), fenced, bare) == (0, "invalid_answer: the answer is not JSON")
 
