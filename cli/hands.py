@@ -5,7 +5,6 @@ Proxies follow within about a second.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,7 @@ import typer
 
 from cli.options import ConfigOption, configured
 from nightschool.errors import NightschoolError
+from nightschool.login import login_name
 
 if TYPE_CHECKING:
     from nightschool.config import Config
@@ -174,7 +174,7 @@ def _passed(before: Students, adapter: AdapterManifest) -> tuple[str, ...] | Non
 def _change(data: Path, workload: str, step: Callable[[Students], Students], *, action: str, reason: str) -> None:
     from nightschool.registry.change import change_students
 
-    made = change_students(data, workload, step, author=getpass.getuser(), action=action, reason=reason)
+    made = change_students(data, workload, step, author=login_name(), action=action, reason=reason)
     if made is None:
         print(f"{workload}: nothing to change")
         return

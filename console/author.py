@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from urllib.parse import quote, unquote
 
 from fastapi import Request, Response
+
+from nightschool.login import login_name
 
 _COOKIE = "nightschool-author"
 _LONGEST = 60
@@ -15,7 +16,7 @@ _KEPT_S = 365 * 86_400
 
 def author_of(request: Request) -> str:
     """To fill the field of a form with."""
-    return _clean(unquote(request.cookies.get(_COOKIE, ""))) or getpass.getuser()
+    return _clean(unquote(request.cookies.get(_COOKIE, ""))) or login_name()
 
 
 def given_author(request: Request, given: str) -> str:
