@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from apscheduler.triggers.cron import CronTrigger
 
 from nightschool.config import Config
+from nightschool.crontab import read_crontab
 from nightschool.registry.routing import registry_of
 from nightschool.store.durable import make_folder, new_file
 
@@ -40,14 +40,12 @@ def known(schedules: Mapping[str, str], served: Mapping[str, datetime], now: dat
 
 def due(schedule: str, served: datetime, now: datetime) -> bool:
     """Whether a time of the crontab line has come since the one that was served last; several count once."""
-    following = CronTrigger.from_crontab(schedule).get_next_fire_time(None, served + _INSTANT)
-    return following is not None and following <= now
+    return following(schedule, served + _INSTANT) <= now
 
 
-def following(schedule: str, now: datetime) -> datetime | None:
+def following(schedule: str, now: datetime) -> datetime:
     """When it is due next, if nothing was missed."""
-    found: datetime | None = CronTrigger.from_crontab(schedule).get_next_fire_time(None, now)
-    return found
+    return read_crontab(schedule).next_time(now)
 
 
 def read_served(data: Path) -> dict[str, datetime]:

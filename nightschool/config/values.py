@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from nightschool.crontab import read_crontab
+
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 LISTEN = r"^(\[[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?\]|[A-Za-z0-9][A-Za-z0-9.-]*):[0-9]{1,5}$"
 API_VERSION = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?$"
@@ -101,11 +103,9 @@ def _regex(given: Any) -> re.Pattern[str]:
 
 
 def _cron(text: str) -> str:
-    from apscheduler.triggers.cron import CronTrigger  # it takes a while to import, and few files have one
-
     try:
-        CronTrigger.from_crontab(text)
-    except (ValueError, LookupError) as error:
+        read_crontab(text)
+    except ValueError as error:
         raise ValueError(
             f'must be the five fields of a crontab, such as "0 2 * * *" for two at night, but is {text!r}: {error}'
         ) from error

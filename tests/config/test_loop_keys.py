@@ -19,7 +19,13 @@ STUDENT = UPSTREAM + "student: {base_model: org/model, %s}\n"
         (
             WORKLOAD % "distill: {schedule: at night}",
             "2: workloads.triage.distill.schedule: must be the five fields of a crontab, such as "
-            "\"0 2 * * *\" for two at night, but is 'at night': Wrong number of fields; got 2, expected 5",
+            "\"0 2 * * *\" for two at night, but is 'at night': 2 fields and not five",
+        ),
+        (
+            WORKLOAD % "distill: {schedule: '0 2 31 2 *'}",
+            "2: workloads.triage.distill.schedule: must be the five fields of a crontab, such as "
+            "\"0 2 * * *\" for two at night, but is '0 2 31 2 *': "
+            "it never comes, since no month that it names has a day 31",
         ),
         (
             STUDENT % "engine: {arguments: [--port, '1']}",

@@ -42,6 +42,14 @@ def test_it_begins_when_its_time_has_come_and_not_again(tmp_path: Path) -> None:
     assert began == [MIDNIGHT.replace(hour=2)]
 
 
+def test_weekdays_are_those_of_a_crontab(tmp_path: Path) -> None:
+    sundays = {"w": "0 2 * * 0"}
+    found = nights(tmp_path)  # on a Wednesday
+
+    assert found.to_begin(sundays, two_of(3)) == []
+    assert found.to_begin(sundays, two_of(4)) == ["w"]
+
+
 def test_one_that_waits_or_runs_is_not_begun_again_and_a_time_that_comes_meanwhile_counts_after_it(
     tmp_path: Path,
 ) -> None:
