@@ -51,6 +51,11 @@ class Child:
         self._started_at = 0.0
         self._restart_at = 0.0
 
+    def is_like(self, other: Child) -> bool:
+        """Whether both run the same thing in the same way."""
+        ours = (self._command, self._env, self._cwd, self._output)
+        return ours == (other._command, other._env, other._cwd, other._output)
+
     @property
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid

@@ -15,32 +15,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightschool.child import Child
 from nightschool.config import Config, find_config, load_config
 from nightschool.config.follow import Followed
-from nightschool.engine.replica import Replica
 from nightschool.errors import NightschoolError, RegistryError
-from nightschool.formats import format_for
 from nightschool.logs import configure_logging
 from nightschool.registry.processor import processor_is_taken
 from nightschool.registry.replicas import WRITTEN_EVERY, ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import RoutingState, read_routing, registry_of
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
-from serve.engine import engine_command, engine_environment
-from serve.keeper import Keeper
-from serve.reconcile import Reconciler
-from serve.wanted import Wanted
+from serve.fleet import Fleet, ServeError, asked_by, fleet_of
 
 LOOK_EVERY_S = 0.25
-_REPLICA_TIMEOUT_S = 120.0
-"""For loading an adapter, and for its first answer, which may compile something."""
 
 log = logging.getLogger("nightschool.serve")
-
-
-class ServeError(NightschoolError):
-    """There is nothing to serve with, or somebody else does."""
 
 
 def serve(config_path: Path | None) -> int:
@@ -70,39 +58,56 @@ class _Service:
         self._written_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self) -> None:
+        if not self._config.student.servers:
+            raise ServeError(
+                "there is nothing to serve with: no server is configured",
+                remedy="set `student: {base_model: …, replicas: [http://…]}`, or `engine: {}` instead of replicas to "
+                "have vLLM started here",
+            )
+        fleet: Fleet | None = fleet_of(self._config)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        while not self._stop.is_set():
-            await self._run_with(self._config)
+        while fleet is not None:
+            following = await self._keep(fleet)
+            await fleet.end(following)
+            self._write(fleet.states)
+            fleet = following
 
-    async def _run_with(self, config: Config) -> None:
-        """Until it is to stop, or the configuration says something else about replicas."""
-        replicas = [Replica(url, timeout_s=_REPLICA_TIMEOUT_S, connections=4) for url in config.student.servers]
-        keepers = _keepers(config, replicas)
+    async def _keep(self, fleet: Fleet) -> Fleet | None:
+        """Until it is to stop, or the configuration asks for another one: that one, at which nobody is at work yet."""
+        following = None
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(keeper.keep(lambda: (self._names, self._rest))) for keeper in keepers]
-            while not self._stop.is_set() and self._same(config):
+            tasks = [group.create_task(keeper.keep(lambda: (self._names, self._rest))) for keeper in fleet.keepers]
+            while not self._stop.is_set() and following is None:
                 self._look()
-                self._write(tuple(keeper.state for keeper in keepers))
+                self._write(fleet.states)
                 await self._pause()
+                following = self._after(fleet)
             for task in tasks:
                 task.cancel()
-        for keeper in keepers:
-            keeper.end()
-        self._write(tuple(keeper.state for keeper in keepers))
-        for replica in replicas:
-            await replica.close()
+        return None if self._stop.is_set() else following
 
-    def _same(self, config: Config) -> bool:
-        """Whether the configuration still says so; a new one is in force at the next turn."""
+    def _after(self, fleet: Fleet) -> Fleet | None:
+        """What a changed configuration asks for instead, if it does; one that cannot be served changes nothing."""
         changed = self._followed.look()
-        if changed is not None and changed.data != self._config.data:
+        if changed is None:
+            return None
+        if changed.data != self._config.data:
             log.warning("config_needs_restart keys=data")
-        elif changed is not None:
-            self._config = changed
-            log.info("config_reloaded path=%s", self._followed.path)
-        return self._config.student == config.student
+            return None
+        self._config = changed
+        log.info("config_reloaded path=%s", self._followed.path)
+        if asked_by(changed.student) == fleet.asked:
+            return None
+        try:
+            following = fleet_of(changed, fleet)
+        except (NightschoolError, OSError) as error:
+            log.error("student_refused path=%s; the servers before stay\n%s", self._followed.path, error)
+            return None
+        if not following.keepers:
+            log.warning("nothing_to_serve: no server is configured any more; students answer nothing until one is")
+        return following
 
     def _look(self) -> None:
         """What is wanted now; a routing state that cannot be read is told once, and what it said stays in force."""
@@ -135,37 +140,3 @@ class _Service:
                 await self._stop.wait()
         except TimeoutError:
             pass
-
-
-def _keepers(config: Config, replicas: Sequence[Replica]) -> list[Keeper]:
-    student = config.student
-    if student.base_model is None or not replicas:
-        raise ServeError(
-            "there is nothing to serve with: no base model, or no server, is configured",
-            remedy="set `student: {base_model: …, replicas: [http://…]}`, or `engine: {}` instead of replicas to have "
-            "vLLM started here",
-        )
-    format = format_for(student.base_model)
-    wanted = Wanted(config.data, student.base_model, format)
-    engine_url = None if student.engine is None else student.servers[-1]
-    return [
-        Keeper(
-            Reconciler(
-                replica,
-                wanted,
-                base_model=student.base_model,
-                format=format,
-                unload_after_s=student.unload_after_s,
-            ),
-            _engine(config) if replica.url == engine_url else None,
-            start_s=0.0 if student.engine is None else student.engine.start_s,
-        )
-        for replica in replicas
-    ]
-
-
-def _engine(config: Config) -> Child:
-    engine, base_model = config.student.engine, config.student.base_model
-    assert engine is not None
-    assert base_model is not None
-    return Child("engine", engine_command(engine, base_model), env=engine_environment(engine, config.secrets()))

@@ -26,8 +26,17 @@ class Wanted:
         if not name or name == ".." or name != Path(name).name:
             raise Unservable(f"{name!r} is no name of an adapter", remedy="look at registry/routing.json")
         folder = place_of(self._data).absolute() / name
-        if name in self._good:
-            return folder
+        if name not in self._good:
+            try:
+                self._check(name, folder)
+            except OSError as error:
+                raise Unservable(
+                    f"{name} cannot be read: {error}", remedy="let this user read it; it is tried again by itself"
+                ) from error
+            self._good.add(name)
+        return folder
+
+    def _check(self, name: str, folder: Path) -> None:
         if not folder.is_dir():
             raise Unservable(f"there is no folder {folder}", remedy="copy the adapter there, or roll it back")
         manifest = check_files(folder)
@@ -42,5 +51,3 @@ class Wanted:
                 f"would be {self._format.name} {self._format.template_hash[:12]}",
                 remedy="train it again with this version of nightschool",
             )
-        self._good.add(name)
-        return folder

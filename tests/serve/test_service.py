@@ -43,9 +43,13 @@ def with_engine(tmp_path: Path) -> Iterator[RunningServe]:
     """One that runs an engine on a free port."""
     with running_replica(FakeReplica()) as free:
         port = int(free.url.rsplit(":", 1)[1])
-    student = {"base_model": BASE_MODEL, "engine": {"python": str(program(tmp_path)), "port": port}}
-    with running_serve(config_for("http://127.0.0.1:9/v1", student=student), tmp_path) as running:
+    with running_serve(running_engine(tmp_path, port), tmp_path) as running:
         yield running
+
+
+def running_engine(folder: Path, port: int, **student: Any) -> dict[str, Any]:
+    engine = {"python": str(program(folder)), "port": port}
+    return config_for("http://127.0.0.1:9/v1", student={"base_model": BASE_MODEL, "engine": engine, **student})
 
 
 def put_live(data: Path, name: str) -> None:
@@ -57,6 +61,10 @@ def put_live(data: Path, name: str) -> None:
         action="promote",
         reason="test",
     )
+
+
+def engine_port(running: RunningServe) -> int:
+    return int(running.states[0].url.rsplit(":", 1)[1])
 
 
 def engine_pid(running: RunningServe) -> int:
@@ -109,6 +117,76 @@ def test_replicas_come_and_go_with_the_configuration_and_a_bad_one_changes_nothi
             lambda: [(each.url, each.ready) for each in running.states] == [(server.url, True), (other.url, True)],
             what="two replicas",
         )
+
+
+def test_what_no_server_depends_on_is_taken_over_without_one_being_started_anew(
+    tmp_path: Path, with_engine: RunningServe
+) -> None:
+    name = adapter(with_engine.data, 1).name
+    put_live(with_engine.data, name)
+    with_engine.wait_for(name)
+    pid, port = engine_pid(with_engine), engine_port(with_engine)
+
+    price = {"input": 0.1, "output": 0.2}
+    with_engine.reconfigure(running_engine(tmp_path, port, price=price, first_token_s=5.0))
+    until(lambda: "config_reloaded" in with_engine.log, what="the new configuration")
+    with_engine.wait_for(name)
+    with_engine.reconfigure(running_engine(tmp_path, port, price=price, unload_after_s=60.0))
+    until(lambda: with_engine.log.count("config_reloaded") == 2, what="another one")
+    with_engine.wait_for(name)
+
+    assert psutil.pid_exists(pid)
+    assert with_engine.log.count("engine_started") == 1
+    with_engine.reconfigure(
+        running_engine(tmp_path, port, engine={"python": str(tmp_path / "python"), "port": port, "max_rank": 8})
+    )
+    until(lambda: with_engine.log.count("engine_started") == 2, what="an engine with other arguments")
+    with_engine.wait_for(name)
+
+
+def test_a_base_model_that_cannot_be_served_leaves_the_engine_as_it_is(
+    tmp_path: Path, with_engine: RunningServe
+) -> None:
+    with_engine.wait_for()
+    port = engine_port(with_engine)
+
+    with_engine.reconfigure(running_engine(tmp_path, port, base_model="acme/Own-3B"))
+    until(lambda: "student_refused" in with_engine.log, what="a line in the log")
+
+    assert "no format is known for 'acme/Own-3B'" in with_engine.log
+    with_engine.wait_for()
+    with_engine.reconfigure(running_engine(tmp_path, port))
+    until(lambda: with_engine.log.count("config_reloaded") == 2, what="the first configuration")
+    with_engine.wait_for()
+    assert with_engine.log.count("engine_started") == 1
+
+
+def test_without_a_student_the_engine_ends_and_comes_back_with_one(tmp_path: Path, with_engine: RunningServe) -> None:
+    with_engine.wait_for()
+    engine, port = psutil.Process(engine_pid(with_engine)), engine_port(with_engine)
+
+    with_engine.reconfigure(config_for("http://127.0.0.1:9/v1"))
+    until(lambda: with_engine.states == (), what="no replica")
+    assert not engine.is_running()
+    assert "nothing_to_serve" in with_engine.log
+
+    with_engine.reconfigure(running_engine(tmp_path, port))
+    with_engine.wait_for()
+
+
+def test_an_adapter_that_cannot_be_read_is_told_once_and_the_others_answer(tmp_path: Path, server: FakeReplica) -> None:
+    good, bad = adapter(tmp_path / "data", 1).name, "b" * 300  # longer than a file can be called
+    with running_serve(adopting(server.url), tmp_path) as running:
+        put_live(running.data, good)
+        change_students(
+            running.data, "v", lambda before: propose(before, bad), author="t", action="propose", reason="t"
+        )
+        running.wait_for(good)
+        until(lambda: bad in running.states[0].faults, what="a fault")
+
+        assert "cannot be read" in running.states[0].faults[bad]
+        assert running.log.count("adapter_not_loaded") == 1
+        running.wait_for(good)
 
 
 def test_an_engine_that_is_killed_comes_back_with_its_adapters(tmp_path: Path, with_engine: RunningServe) -> None:
