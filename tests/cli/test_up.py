@@ -97,3 +97,18 @@ def test_without_replicas_nothing_serves(tmp_path: Path) -> None:
         assert process.wait(60) == 0
 
     assert "serve" not in (tmp_path / "log").read_text()
+
+
+def test_replicas_that_are_configured_later_are_served(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running_replica(FakeReplica()) as replica, up(config_for("http://127.0.0.1:9/v1"), tmp_path) as process:
+        until(lambda: "scheduler_leads" in log.read_text(), what="a scheduler")
+        assert child(process, "serve") is None
+
+        student = {"base_model": BASE_MODEL, "replicas": [replica.url]}
+        write_config(tmp_path, config_for("http://127.0.0.1:9/v1", student=student))
+        ready = f"replica url={replica.url} ready=True"
+        until(lambda: re.search(rf"serve     \| .*{ready}", log.read_text()), what="a replica that is ready")
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
