@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.cautions import cautions
 from cli.options import ConfigOption, JsonOption
 from nightschool.errors import ConfigError
 
@@ -55,7 +56,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     Example: nightschool check --config deploy/nightschool.yaml
     """
-    from nightschool.config import read_config, resolved_yaml, warnings
+    from nightschool.config import read_config, resolved_yaml
 
     try:
         loaded = read_config(config, os.environ)
@@ -68,7 +69,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         _print_json(_described(loaded))
         return
     typer.echo(resolved_yaml(loaded), nl=False)
-    for warning in warnings(loaded.config):
+    for warning in cautions(loaded.config):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{loaded.file}: good", err=True)
 
@@ -84,14 +85,14 @@ def schema(config: ConfigOption = None) -> None:
 
 
 def _described(loaded: Loaded) -> dict[str, Any]:
-    from nightschool.config import origins, resolved, warnings
+    from nightschool.config import origins, resolved
 
     return {
         "ok": True,
         "file": str(loaded.file),
         "config": resolved(loaded),
         "lines": origins(loaded),
-        "warnings": warnings(loaded.config),
+        "warnings": cautions(loaded.config),
     }
 
 

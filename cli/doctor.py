@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.cautions import cautions
 from cli.options import ConfigOption, JsonOption
 from nightschool.errors import ConfigError
 
@@ -42,7 +43,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def _examine(path: Path | None) -> Iterator[Finding]:
     from cli.findings import Finding, data, machine, teaching
     from cli.reach import reach
-    from nightschool.config import read_config, warnings
+    from nightschool.config import read_config
     from nightschool.extras import missing
 
     yield from machine(datetime.now(UTC))
@@ -52,7 +53,7 @@ def _examine(path: Path | None) -> Iterator[Finding]:
         yield Finding("problem", error.problem, error.remedy or "mend the file; `nightschool check` reads it again")
         return
     yield Finding("ok", f"configuration: {loaded.file}")
-    for warning in warnings(loaded.config):
+    for warning in cautions(loaded.config):
         yield Finding("warning", warning)
     yield from teaching(any(each.distill.schedule for each in loaded.config.workloads.values()), missing("distill"))
     yield from data(loaded.config.data)

@@ -105,7 +105,7 @@ class FieldOf(NamedTuple):
 def field(lowest: int, highest: int) -> st.SearchStrategy[FieldOf]:
     values = st.integers(lowest, highest)
     element = st.builds(
-        lambda any, ends, step, named: Element(any, *sorted(ends), step, named),
+        lambda any, ends, step, named: Element(any, min(ends), max(ends), step, named),
         st.booleans(),
         st.tuples(values, values),
         st.integers(1, 9),

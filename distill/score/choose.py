@@ -18,6 +18,7 @@ from distill.score.span_fields import SpanFields, recognised
 from distill.score.spans import SpansScorer
 from distill.score.tool_call import ToolCallScorer
 from distill.workloads.answers import Answer, kind_of, labels, read_message
+from nightschool.config.evaluation import SCORERS
 from nightschool.wire import json_text
 
 JUDGE = "judge"
@@ -30,7 +31,6 @@ _SCORERS: dict[str, Callable[[], Scorer]] = {
     "label": lambda: LABEL,
     "exact": lambda: EXACT,
 }
-NAMES = (*_SCORERS, "spans", JUDGE)
 
 
 class Choice(NamedTuple):
@@ -71,7 +71,7 @@ def scorer_named(name: str, spans: SpanFields | None = None) -> Scorer:
     if name not in _SCORERS:
         why = "compares pairs: it is not called like the others" if name == JUDGE else "is not known"
         raise UnknownScorer(
-            f"the scorer {name!r} {why}", remedy=f"one of {', '.join(NAMES)}, or package.module:function"
+            f"the scorer {name!r} {why}", remedy=f"one of {', '.join(SCORERS)}, or package.module:function"
         )
     return _SCORERS[name]()
 

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from nightschool.config.clients import brings_credentials
 from nightschool.config.hosts import is_private
+from nightschool.config.listening import Listening
 from nightschool.config.models import Config, Upstream
+from nightschool.config.promotion import listed
 
 
 def warnings(config: Config) -> list[str]:
@@ -20,6 +22,9 @@ def warnings(config: Config) -> list[str]:
         *_unasked_logprobs(config),
         *_judges(config),
         *_audits(config),
+        *_ramps(config),
+        *_nights(config),
+        *_same_port(config),
     ]
 
 
@@ -83,6 +88,8 @@ def _judges(config: Config) -> Iterator[str]:
     """A judge has no caller whose key could be passed on, and its limit in money needs a price."""
     for name, workload in config.workloads.items():
         judge = workload.evaluate.judge
+        if judge is None and workload.evaluate.scorer == "judge":
+            yield f"workloads.{name}.evaluate.scorer: nobody is asked, only equality counts; name one in evaluate.judge"
         if judge is None:
             continue
         where, upstream = f"workloads.{name}.evaluate.judge", config.upstreams[judge.upstream]
@@ -104,3 +111,39 @@ def _audits(config: Config) -> Iterator[str]:
                 f"workloads.{name}.promote.audit: {teacher} has no api_key of its own, so nobody can be asked beside "
                 "a student: its ramp stays at the first share, and harm is not noticed; give it one, or audit: 0"
             )
+
+
+def _ramps(config: Config) -> Iterator[str]:
+    for name, workload in config.workloads.items():
+        ramp = workload.promote.ramp
+        where, end = f"workloads.{name}.promote.ramp", f"after {ramp[-1]:g} % a student has 100 %"
+        if ramp[-1] <= 1:
+            meant = listed(tuple(100 * share for share in ramp))
+            yield f"{where}: {listed(ramp)} is in per cent, and {end}; if these are parts of 1, write {meant}"
+        elif ramp[-1] < 100:
+            yield f"{where}: it does not end there: {end}; add 100, and `nightschool hold` keeps a student where it is"
+
+
+def _nights(config: Config) -> Iterator[str]:
+    """What a night would fail of, or teach for nothing."""
+    student = config.student
+    for name, workload in config.workloads.items():
+        distill = workload.distill
+        if distill.schedule is not None and student.base_model is None:
+            yield f"workloads.{name}.distill.schedule: every night fails, since there is no student.base_model; set it"
+        if distill.rank is not None and student.engine is not None and distill.rank > student.engine.max_rank:
+            yield (
+                f"workloads.{name}.distill.rank: {distill.rank} is above student.engine.max_rank, "
+                f"{student.engine.max_rank}, so the engine cannot load what is trained; make them equal"
+            )
+
+
+def _same_port(config: Config) -> Iterator[str]:
+    console = config.console
+    if console.port == config.port != 0 and _overlap(console, config):
+        yield f"console.listen: the proxy listens on port {config.port} too, so only one of the two can; take another"
+
+
+def _overlap(one: Listening, other: Listening) -> bool:
+    everywhere = {"0.0.0.0", "::"}
+    return one.host == other.host or not everywhere.isdisjoint((one.host, other.host))

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from nightschool.config.section import Section
+from nightschool.config.sentence import nearest, unknown
 from nightschool.config.values import Count, Dollars, Name, Seconds
+
+SCORERS = ("tool_call", "json_fields", "label", "exact", "spans", "judge")
+_PYTHON_NAME = r"[^\W0-9]\w*(\.[^\W0-9]\w*)*"
+_SCORER = rf"^({'|'.join(SCORERS)}|{_PYTHON_NAME}:{_PYTHON_NAME})$"
+
+
+def _scorer(name: str) -> str:
+    if ":" in name and not re.fullmatch(_SCORER, name):
+        raise ValueError(f"must be package.module:function for a function of your own, but is {name!r}")
+    if ":" not in name and name not in SCORERS:
+        own = "" if nearest(name, SCORERS) else ", or package.module:function"
+        raise ValueError(f"{unknown(f'scorer {name!r}', name, SCORERS)}{own}")
+    return name
 
 
 class Judge(Section):
@@ -51,7 +66,7 @@ class SpanNames(Section):
 class Evaluate(Section):
     """How a student is compared with its teacher."""
 
-    scorer: Annotated[str, Field(min_length=1)] | None = None
+    scorer: Annotated[str, AfterValidator(_scorer), Field(json_schema_extra={"pattern": _SCORER})] | None = None
     """What measures an answer: a scorer's name, or a function of your own, `package.module:function`."""
 
     spans: SpanNames = SpanNames()

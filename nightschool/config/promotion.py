@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from nightschool.config.section import Section
 from nightschool.config.values import Count
@@ -14,6 +15,20 @@ Points = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
 
 
 Percent = Annotated[float, Field(ge=0, le=100, strict=True, allow_inf_nan=False)]
+_Step = Annotated[float, Field(gt=0, le=100, strict=True, allow_inf_nan=False)]
+
+
+def _rising(ramp: tuple[float, ...]) -> tuple[float, ...]:
+    if not ramp:
+        raise ValueError("is empty; write shares such as [5, 25, 100]")
+    if any(after <= before for before, after in pairwise(ramp)):
+        raise ValueError(f"must rise from share to share, such as [5, 25, 100], but is {listed(ramp)}")
+    return ramp
+
+
+def listed(ramp: tuple[float, ...]) -> str:
+    """As it is written in the file."""
+    return f"[{', '.join(f'{share:g}' for share in ramp)}]"
 
 
 class SliceRules(Section):
@@ -66,7 +81,11 @@ class Promote(Section):
     max_unscored: Points = 0.02
     """Greatest share of test rows without a score; with more, the gate does not judge."""
 
-    ramp: Annotated[tuple[Percent, ...], Field(min_length=1)] = (5.0, 25.0, 100.0)
+    ramp: Annotated[tuple[_Step, ...], AfterValidator(_rising), Field(json_schema_extra={"minItems": 1})] = (
+        5.0,
+        25.0,
+        100.0,
+    )
     """Shares of the conversations, in per cent, through which a student goes up, the smallest first."""
 
     teacher_share: Percent = 3.0

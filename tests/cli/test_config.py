@@ -120,3 +120,29 @@ def test_the_variable_names_the_configuration(nightschool: Command, monkeypatch:
 
 def test_schema_prints_the_json_schema(nightschool: Command) -> None:
     assert json.loads(nightschool("schema").out) == json_schema()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "student: {base_model: acme/Own-3B}\n",
+            "warning: student.base_model: nobody can train or serve it: no format",
+        ),
+        ("student: {base_model: Qwen/Qwen2.5-7B}\n", ""),
+        (
+            "workloads: {w: {when: {path: '*'}, evaluate: {scorer: 'not_installed.here:f'}}}\n",
+            "warning: workloads.w.evaluate.scorer: there is no module 'not_installed' here",
+        ),
+        ("workloads: {w: {when: {path: '*'}, evaluate: {scorer: 'json.decoder:f'}}}\n", ""),
+    ],
+)
+def test_check_warns_of_models_and_modules_that_are_not_known_here(nightschool: Command, text: str, said: str) -> None:
+    Path("nightschool.yaml").write_text("upstreams: {a: {base_url: https://a.example}}\n" + text)
+
+    checked = nightschool("check")
+    as_json = json.loads(nightschool("check", "--json").out)
+
+    assert checked.code == 0
+    assert [line[: len(said)] for line in checked.err.splitlines()[:-1]] == ([said] if said else [])
+    assert len(as_json["warnings"]) == bool(said)

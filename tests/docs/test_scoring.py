@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from distill.score.choose import NAMES, scorer_named
+from distill.score.choose import scorer_named
 from distill.score.scorer import INVALID_ANSWER, INVALID_REFERENCE, NOT_A_NUMBER, SCORER_FAILED, Question
+from nightschool.config.evaluation import SCORERS
 from tests.docs.documents import ROOT, blocks, headings
 
 PAGE = ROOT / "docs" / "scoring.md"
@@ -32,9 +33,9 @@ def test_an_example_gives_the_score_that_it_shows(
 
 
 def test_every_scorer_has_a_heading_with_an_example_and_its_source() -> None:
-    assert [name for name in NAMES if name not in headings(PAGE)] == ["judge"], "which has a page of its own"
-    assert {name for name in NAMES if name != "judge"} <= {example["scorer"] for example in EXAMPLES}
-    assert PAGE.read_text().count("\nSource: ") == len(NAMES) - 1
+    assert [name for name in SCORERS if name not in headings(PAGE)] == ["judge"], "which has a page of its own"
+    assert {name for name in SCORERS if name != "judge"} <= {example["scorer"] for example in EXAMPLES}
+    assert PAGE.read_text().count("\nSource: ") == len(SCORERS) - 1
 
 
 @pytest.mark.parametrize("kind", [INVALID_ANSWER, INVALID_REFERENCE, SCORER_FAILED, NOT_A_NUMBER])

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from distill.score.choose import NAMES, answers_of, choose, scorer_named
+from distill.score.choose import answers_of, choose, scorer_named
 from distill.score.own import UnknownScorer
 from distill.score.scorer import Message
+from nightschool.config.evaluation import SCORERS
 from tests.distill.score.messages import calls, says
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -84,7 +85,7 @@ def test_the_answers_of_an_example_are_those_to_be_learned() -> None:
     assert answers_of({"messages": json.loads(row["messages"])}) == [says("b")]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "judge"])
+@pytest.mark.parametrize("name", [name for name in SCORERS if name != "judge"])
 def test_every_scorer_is_found_by_its_name(name: str) -> None:
     assert scorer_named(name).name == name
 
