@@ -46,13 +46,14 @@ class Crontab(NamedTuple):
         """The first one, not before ``since``, by the clock of ``zone``: left out, of this machine."""
         from apscheduler.triggers.cron import CronTrigger  # it takes a while to import, and checking a line needs none
 
-        days, weekdays = _listed(self.days), _listed({(day - 1) % 7 for day in self.weekdays})  # its week begins Monday
+        # APScheduler's weeks begin on Monday.
+        days, weekdays = _listed(_DAY, self.days), _listed(_WEEKDAY, {(day - 1) % 7 for day in self.weekdays})
         triggers = [
             CronTrigger(
-                minute=_listed(self.minutes),
-                hour=_listed(self.hours),
+                minute=_listed(_MINUTE, self.minutes),
+                hour=_listed(_HOUR, self.hours),
                 day=day,
-                month=_listed(self.months),
+                month=_listed(_MONTH, self.months),
                 day_of_week=weekday,
                 timezone=zone,
             )
@@ -107,5 +108,6 @@ def _value(field: _Field, text: str) -> int:
     return int(text)
 
 
-def _listed(values: frozenset[int] | set[int]) -> str:
-    return ",".join(map(str, sorted(values)))
+def _listed(field: _Field, values: frozenset[int] | set[int]) -> str:
+    """As APScheduler takes it, which is slow with long lists."""
+    return "*" if len(values) > field.last - field.first else ",".join(map(str, sorted(values)))

@@ -121,7 +121,7 @@ def test_a_workload_that_is_gone_is_forgotten_even_while_its_night_runs(tmp_path
 
 
 @given(st.lists(st.integers(-48 * 60, 48 * 60), max_size=60))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_clock_that_jumps_begins_no_night_twice_and_loses_none(steps: list[int]) -> None:
     with TemporaryDirectory() as folder:
         found, now, highest, began = nights(Path(folder)), MIDNIGHT, MIDNIGHT, []
