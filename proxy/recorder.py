@@ -118,9 +118,11 @@ class Recorder:
         """Do it; returns how long to wait then. What the disk refuses is tried again later, the logs stay meanwhile."""
         try:
             work()
-        except (OSError, pa.ArrowException, NightschoolError) as error:
+        except (OSError, MemoryError, pa.ArrowException, NightschoolError) as error:
             if self._shout():
-                log.error("recorder_blocked reason=%r; the logs stay, it is tried again", str(error))
+                log.error(
+                    "recorder_blocked reason=%r; the logs stay, it is tried again", str(error) or "memory ran out"
+                )
             wait_s, self._retry_s = self._retry_s, min(self._retry_s * 2, RETRY_S[1])
             return wait_s
         self._retry_s = RETRY_S[0]

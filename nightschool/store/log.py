@@ -96,6 +96,11 @@ class LogReader:
             raise
         except OSError as error:
             raise LogUnreadable(self.path, str(error), remedy="look after the disk; it is tried again") from error
+        except MemoryError as error:
+            raise self._too_large() from error
+
+    def _too_large(self) -> LogUnreadable:
+        return LogUnreadable(self.path, "memory ran out", remedy="leave it more memory; it is tried again")
 
     def _take(self, frame: wal.Frame) -> Record | Feedback | None:
         """The row that the frame completes."""
@@ -138,6 +143,8 @@ class LogReader:
     def _record(self, request: wal.Request, body: bytes, end: wal.End | None, answer: list[bytes]) -> Record | None:
         try:
             return to_record(request, body, end, b"".join(answer), self._prices, self._student_price)
+        except MemoryError as error:
+            raise self._too_large() from error
         except Exception as error:  # noqa: BLE001  one exchange that trips a parser must not stop all recording
             self._note(f"exchange {id_text(request.id)} cannot be parsed ({type(error).__name__}: {error})")
             return None

@@ -107,6 +107,8 @@ def _sound(folder: Path, segment: Segment) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError as error:
         raise SegmentDamaged(segment, "the file is missing") from error
+    except MemoryError:  # Arrow's own is an ArrowException too, and no fault of the file
+        raise
     except (pa.ArrowException, ValueError) as error:
         raise SegmentDamaged(segment, str(error)) from error
     except OSError as error:

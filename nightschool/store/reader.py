@@ -93,6 +93,8 @@ def connect(snapshot: Snapshot, window: Window = EVERYTHING) -> duckdb.DuckDBPyC
         unsealed = snapshot.unsealed.tables[name]
         try:
             _create_view(connection, name, _sound(snapshot.folder, segments, _tail_fault), unsealed)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error:  # the file that was looked at for the columns
             _create_view(connection, name, _sound(snapshot.folder, segments, _footer_fault), unsealed)
     return connection
@@ -126,6 +128,8 @@ def _tail_fault(path: Path, segment: Segment) -> str:
 def _footer_fault(path: Path, segment: Segment) -> str:
     try:
         pq.read_metadata(path)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         return str(error).strip()
     return _tail_fault(path, segment)

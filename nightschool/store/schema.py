@@ -124,6 +124,8 @@ def _column(values: list[Any], field: pa.Field[Any]) -> pa.Array[Any]:
         values = [list(value.items()) for value in values]
     try:
         column: pa.Array[Any] = pa.array(values, type=field.type)
+    except MemoryError:  # Arrow's own is an ArrowException too, and says nothing of the values
+        raise
     except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         column = pa.array([_storable(value, field) for value in values], type=field.type)
     return column
@@ -134,6 +136,8 @@ def _storable(value: Any, field: pa.Field[Any]) -> Any:
         pa.array([value], type=field.type)
     except UnicodeEncodeError:
         return _without_surrogates(value)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OverflowError):
         return None
     return value
