@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from nightschool.store.durable import PRIVATE, make_folder
+from nightschool.store.durable import make_folder, open_private
 
 _Line = TypeVar("_Line")
 
@@ -25,7 +25,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         make_folder(path.parent)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        self._descriptor = open_private(path, os.O_RDWR | os.O_CLOEXEC)
         self._path = path
         self._end = _end_of_lines(path)
         os.ftruncate(self._descriptor, self._end)

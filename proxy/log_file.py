@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from nightschool.store.durable import make_folder, open_private
+
 _MAX_BUFFERS = 512
 """Fewer than the kernel takes in one ``writev``."""
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has only the second
@@ -34,9 +36,9 @@ class DiskLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         hidden = path.with_name(f".{path.name}.new")
-        self._fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = open_private(hidden, os.O_WRONLY | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC)
         self._bytes = 0
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX)

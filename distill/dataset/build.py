@@ -38,6 +38,7 @@ from distill.selection import Selection, UnknownWorkload
 from distill.workloads.selected import condition_of
 from nightschool.digest import digest_of
 from nightschool.errors import NightschoolError
+from nightschool.store.durable import make_folder
 from nightschool.store.filter import moment
 from nightschool.store.query import ask
 
@@ -100,7 +101,7 @@ def _empty(work: Path, filled: Path) -> None:
     """A damaged file may have the question asked twice."""
     for path in sorted(work.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    filled.mkdir(mode=0o700)
+    make_folder(filled)
 
 
 def _read(

@@ -146,7 +146,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
             raise StoreBusy(f"another dataset in {folder} is being built", remedy="wait until it has ended")
         work = place / _UNFINISHED
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(mode=0o700)
+        make_folder(work)
         try:
             yield work
         finally:

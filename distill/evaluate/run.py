@@ -50,6 +50,7 @@ from distill.evaluate.result import (
 from distill.evaluate.shots import draw
 from distill.score.choose import Choice, choose
 from nightschool.digest import digest_of
+from nightschool.store.durable import make_folder
 from nightschool.wire import json_text
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
@@ -89,7 +90,7 @@ class _Run:
             ready = asyncio.run(self._generate(kept))
             filled = work / "filled"
             shutil.rmtree(filled, ignore_errors=True)
-            filled.mkdir(mode=0o700)
+            make_folder(filled)
             with open_bench(self._order, self._choice, self._place) as bench:
                 asyncio.run(self._mark(kept, bench, filled / ROWS))
         figures = figures_of(filled / ROWS)

@@ -6,7 +6,6 @@ that is full stops no training here (the next checkpoint does). A file whose run
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from distill.train.points import Point, thinned
-from nightschool.store.durable import PRIVATE, UNFINISHED
+from nightschool.store.durable import UNFINISHED, open_private
 from nightschool.store.lock import is_locked
 
 FILE, LOCK = "progress.json", "lock"
@@ -105,6 +104,6 @@ def _standing(about: Progress, points: Sequence[Point], steps: int) -> Progress:
 
 def _replace(path: Path, content: bytes) -> None:
     unfinished = path.with_name(path.name + UNFINISHED)
-    with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, PRIVATE)) as file:
+    with open(unfinished, "wb", opener=open_private) as file:
         file.write(content)
     unfinished.replace(path)

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from nightschool.registry.routing import FILE, Placed, RoutingState, Students, read_routing, registry_of
-from nightschool.store.durable import PRIVATE, make_folder, new_file
+from nightschool.store.durable import make_folder, new_file, open_private
 from nightschool.store.lock import lock
 
 HISTORY = "history.jsonl"
@@ -110,7 +110,7 @@ def _decoded(line: bytes) -> Change | None:
 
 
 def _append(path: Path, change: Change) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE)
+    descriptor = open_private(path, os.O_RDWR | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"

@@ -1,8 +1,12 @@
-"""Files and folders that are either wholly there after a crash, or not at all."""
+"""Files and folders that are either wholly there after a crash, or not at all.
+
+What root makes in somebody's folder is given to that folder's owner: a command of root's must not lock the service out.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,13 +32,13 @@ def publish_folder(filled: Path, target: Path) -> None:
 
     ``target`` does not exist yet; its parent does, on the same disk.
     """
-    for path in filled.iterdir():
-        descriptor = os.open(path, os.O_RDONLY)
+    for path in [*filled.iterdir(), filled]:
+        descriptor = os.open(path, os.O_RDONLY | (os.O_NOFOLLOW if _is_root() else 0))
         try:
             os.fsync(descriptor)
+            _give_away(descriptor, target.parent)
         finally:
             os.close(descriptor)
-    sync_folder(filled)
     filled.replace(target)
     sync_folder(target.parent)
 
@@ -45,7 +49,18 @@ def make_folder(folder: Path) -> None:
     missing = missing[: next(index for index, path in enumerate(missing) if path.is_dir())]
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
+        if _is_root():
+            _give_away_folder(path)
         sync_folder(path.parent)
+
+
+def open_private(path: Path | str, flags: int) -> int:
+    """A descriptor of a file for its owner alone, which is made where there is none."""
+    if not _is_root():
+        return os.open(path, flags | os.O_CREAT, PRIVATE)
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, PRIVATE)
+    _give_away(descriptor, Path(path).parent)
+    return descriptor
 
 
 @contextmanager
@@ -71,8 +86,30 @@ def _create(path: Path) -> BinaryIO:
     while True:
         make_folder(path.parent)
         with suppress(FileNotFoundError):  # a sweep found the folder empty, and removed it
-            return open(path, "wb", opener=_private)
+            return open(path, "wb", opener=open_private)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, PRIVATE)
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _give_away_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _give_away(descriptor, path.parent)
+    finally:
+        os.close(descriptor)
+
+
+def _give_away(descriptor: int, folder: Path) -> None:
+    """Give what is root's to the owner of ``folder``, in which it stands.
+
+    The owner may have put a link there to a file of root's that is none of his business: whoever opens the descriptor
+    follows no symbolic link, and a file with a second name stays as it is.
+    """
+    made, owner = os.fstat(descriptor), folder.stat()
+    if not _is_root() or made.st_uid != 0 or (made.st_nlink > 1 and not stat.S_ISDIR(made.st_mode)):
+        return
+    if (owner.st_uid, owner.st_gid) != (made.st_uid, made.st_gid):
+        with suppress(OSError):  # in some containers, and on some shared disks, root may not do that
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nightschool.store.durable import PRIVATE
+from nightschool.store.durable import open_private
 
 
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold ``path``; waits for as long as somebody else does."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
+    descriptor = open_private(path, os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -29,7 +29,7 @@ def lock_at_once(path: Path, *, patience_s: float = 0.0) -> Iterator[bool]:
 
     With some patience, somebody who only asks whether it is locked (``is_locked``) is not taken for a holder.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
+    descriptor = open_private(path, os.O_RDWR)
     deadline = time.monotonic() + patience_s
     try:
         while not (held := _taken(descriptor, fcntl.LOCK_EX)) and time.monotonic() < deadline:

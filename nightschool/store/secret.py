@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nightschool.store.durable import make_folder, open_private
+
 
 def kept_secret(data: Path, name: str) -> bytes:
     """32 bytes from ``data/keys/<name>.key``, the same for every process that asks."""
     path = data / "keys" / f"{name}.key"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     if not path.exists():
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(os.urandom(32))
+        with open(fresh, "wb", opener=open_private) as file:
+            file.write(os.urandom(32))
         try:
             os.link(fresh, path)
         except FileExistsError:

@@ -85,24 +85,36 @@ class _File(Generic[_Said]):
         self._nothing = nothing
         self._count = count
         self._seen: _Version = None
+        self._unread: _Version = None
+        """What could not be read, and was told. It is tried again: a file may become readable without a change."""
         self._said = nothing
 
     def look(self) -> _Said:
         version = self._version()
         if version == self._seen:
             return self._said
-        self._seen = version
         if version is None:
-            self._said = self._nothing
+            self._seen, self._said = None, self._nothing
             return self._said
         try:
-            self._said = self._decode(self._path.read_bytes(), self._path)
-        except (RegistryError, OSError, RecursionError) as error:
-            self._count(self._path.name, "refused")
-            log.error("registry_refused path=%s; what it said before stays in force\n%s", self._path, error)
+            content = self._path.read_bytes()
+        except OSError as error:
+            if version != self._unread:
+                self._refuse(error)
+            self._unread = version
+            return self._said
+        self._seen, self._unread = version, None
+        try:
+            self._said = self._decode(content, self._path)
+        except (RegistryError, RecursionError) as error:
+            self._refuse(error)
         else:
             self._count(self._path.name, "taken_over")
         return self._said
+
+    def _refuse(self, error: Exception) -> None:
+        self._count(self._path.name, "refused")
+        log.error("registry_refused path=%s; what it said before stays in force\n%s", self._path, error)
 
     def _version(self) -> _Version:
         """Changes whenever the file does; None where there is none."""

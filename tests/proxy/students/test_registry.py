@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -165,3 +168,23 @@ def test_a_file_in_the_place_of_the_folder_is_none(followed: Followed) -> None:
     registry_of(followed.data).write_bytes(b"")
 
     assert followed.look() is None
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Opening fails, whatever it is, and whoever asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_file_that_could_not_be_opened_is_read_as_soon_as_it_can_be(followed: Followed) -> None:
+    followed.promote()
+    with no_more_files():
+        assert [followed.look() for _ in range(3)] == [None, None, None]
+
+    assert live(followed.look()) == OLD
+    assert followed.counts == {("routing.json", "refused"): 1, ("routing.json", "taken_over"): 1}
