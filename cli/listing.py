@@ -12,9 +12,8 @@ from cli.cells import dollars, duration, harmless, moment, plain, tokens
 from cli.conversation import facts
 from cli.screen import Column, console, table_that_fits
 from nightschool.store.imports.exported import line_of
-from nightschool.wire.turns import last_question, turns
+from nightschool.wire.turns import turns
 
-BODIES = ("request", "response", "logprobs")
 SHORT_ID = 12
 """The last group of an id is all random, and enough to find it by."""
 COLUMNS = (
@@ -42,9 +41,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def print_json(rows: Sequence[Mapping[str, Any]]) -> None:
     """For scripts: all columns but the bodies, and the last question."""
-    told = [{name: plain(value) for name, value in row.items() if name not in BODIES} for row in rows]
-    for entry, row in zip(told, rows, strict=True):
-        entry["last_question"] = last_question(row["request"])
+    told = [{name: plain(value) for name, value in row.items()} for row in rows]
     print(json.dumps(told, ensure_ascii=False, indent=1))
 
 
@@ -75,7 +72,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         tokens(row["prompt_tokens"], row["completion_tokens"]),
         dollars(row["cost_usd"]),
         duration(row["latency_ms"]),
-        last_question(row["request"])[:500],
+        row["last_question"][:500],
     ]
 
 

@@ -82,10 +82,13 @@ def show(
     from nightschool.store.listing import feedback_about, newest, one
 
     with data_folder(config) as folder:
-        rows = [one(folder, piece)] if piece is not None else newest(folder, Filter(), limit=1)
-        if not rows:
-            raise StoreError("nothing is recorded yet", remedy="send a request through `nightschool proxy`")
-        print_exchange(rows[0], feedback_about(folder, rows[0]["id"]), as_json=as_json)
+        if piece is None:
+            rows = newest(folder, Filter(), limit=1)
+            if not rows:
+                raise StoreError("nothing is recorded yet", remedy="send a request through `nightschool proxy`")
+            piece = rows[0]["id"]
+        row = one(folder, piece)
+        print_exchange(row, feedback_about(folder, row["id"]), as_json=as_json)
 
 
 @logs_app.command()

@@ -22,6 +22,8 @@ from nightschool.store.reader import EVERYTHING, StoreWarning, Window
 Answer = TypeVar("Answer")
 
 _SETTINGS = ("set threads = 1", "set memory_limit = '160MB'", "set preserve_insertion_order = false")
+BODIES_AT_ONCE = 10
+"""So many requests with an image each fit into this memory; where they are larger, fewer are read together."""
 _REST = 20
 """An answer that took a second is given again for twenty: the console keeps a core busy for a twentieth at most."""
 _LEAST_REST_S = 1.0

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import duckdb
 
-from console.asking import Asking
+from console.asking import BODIES_AT_ONCE, Asking
 from nightschool.store.filter import Filter, microseconds, moment
-from nightschool.store.listing import Row, whole
+from nightschool.store.listing import Row, listed
 from nightschool.store.reader import Window
 
 ROWS = 50
@@ -137,6 +137,6 @@ def _read(asking: Asking, filters: Filter, at: Place | None, limit: int, *, asce
     query = f"select id, time from exchanges where {condition} order by time {order}, id {order} limit ?"
 
     def question(store: duckdb.DuckDBPyConnection) -> list[Row]:
-        return whole(store, store.execute(query, [*values, limit]).fetchall())
+        return listed(store, store.execute(query, [*values, limit]).fetchall(), at_once=BODIES_AT_ONCE)
 
     return asking.ask(question, filters.window)

@@ -16,7 +16,7 @@ from console.routed import in_words
 from distill.labels.newest import newest_label
 from nightschool.store.filter import NO_WORKLOAD
 from nightschool.store.listing import Row, feedback_about, one
-from nightschool.wire.turns import last_question, turns
+from nightschool.wire.turns import turns
 
 
 class Listed(NamedTuple):
@@ -97,7 +97,7 @@ def _recorded(desk: Desk) -> list[str]:
 
 
 def _listed(row: Row, wanted: Asked) -> Listed:
-    return Listed(row, last_question(row["request"])[:CHARACTERS], _href(row, wanted))
+    return Listed(row, row["last_question"][:CHARACTERS], _href(row, wanted))
 
 
 def _href(row: Row, wanted: Asked) -> str:

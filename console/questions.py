@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import duckdb
 
-from console.asking import Asking
-from nightschool.store.listing import whole
-from nightschool.wire.turns import last_question
+from console.asking import BODIES_AT_ONCE, Asking
+from nightschool.store.listing import listed
 
 CHARACTERS = 240
 
@@ -21,6 +20,7 @@ def last_questions(asking: Asking, identities: Sequence[str]) -> dict[str, str]:
     def question(store: duckdb.DuckDBPyConnection) -> dict[str, str]:
         marks = ", ".join("?" * len(identities))
         found = store.execute(f"select id, time from exchanges where id in ({marks})", list(identities)).fetchall()
-        return {row["id"]: last_question(row["request"])[:CHARACTERS] for row in whole(store, found)}
+        rows = listed(store, found, at_once=BODIES_AT_ONCE)
+        return {row["id"]: row["last_question"][:CHARACTERS] for row in rows}
 
     return asking.ask(question)

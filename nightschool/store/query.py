@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -10,15 +11,21 @@ from typing import TypeVar
 import duckdb
 
 from nightschool.errors import StoreError
-from nightschool.store.manifest import TABLES
+from nightschool.store.manifest import TABLES, Segment, TableName
 from nightschool.store.merge import SegmentDamaged, read_groups
 from nightschool.store.quarantine import set_aside
 from nightschool.store.reader import EVERYTHING, Snapshot, Window, connect, take_snapshot
 
 Answer = TypeVar("Answer")
 
-_OWN_FAULTS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException)
-"""What is wrong with the question, whatever the files hold."""
+_OF_FILES = (
+    duckdb.IOException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.SerializationException,
+    duckdb.NotImplementedException,
+)
+_NAMES_A_FILE = re.compile(r"file|parquet|unicode", re.IGNORECASE)
 
 
 class QueryFailed(StoreError):
@@ -35,10 +42,8 @@ def ask(folder: Path, question: Callable[[duckdb.DuckDBPyConnection], Answer], w
     """
     try:
         return _ask(take_snapshot(folder), question, window)
-    except _OWN_FAULTS as error:
-        raise QueryFailed(error) from error
     except duckdb.Error as error:
-        if not _set_damaged_aside(take_snapshot(folder), window):
+        if not (may_be_damage(error) and _set_all_damaged_aside(take_snapshot(folder), window)):
             raise QueryFailed(error) from error
     try:
         return _ask(take_snapshot(folder), question, window)
@@ -51,15 +56,28 @@ def _ask(snapshot: Snapshot, question: Callable[[duckdb.DuckDBPyConnection], Ans
         return question(connection)
 
 
-def _set_damaged_aside(snapshot: Snapshot, window: Window) -> bool:
-    """Read every file against its checksums; true if that found one that is damaged."""
+def may_be_damage(error: duckdb.Error) -> bool:
+    """Whether a file may be the cause, and not the question or the memory that there is for it.
+
+    Of bytes that make no sense the engine tells in errors of no kind, or as invalid input, which questions give it too.
+    """
+    if type(error) is duckdb.Error or isinstance(error, _OF_FILES):
+        return True
+    return isinstance(error, duckdb.InvalidInputException) and _NAMES_A_FILE.search(str(error)) is not None
+
+
+def set_damaged_aside(folder: Path, name: TableName, segments: Iterable[Segment]) -> bool:
+    """Read these files against their checksums; true if that found one that is damaged."""
     found = False
-    for name in TABLES:
-        for segment in snapshot.segments(name, window):
-            try:
-                for _ in read_groups(snapshot.folder, name, segment):
-                    pass
-            except SegmentDamaged as error:
-                set_aside(snapshot.folder, name, segment, error.cause)
-                found = True
+    for segment in segments:
+        try:
+            for _ in read_groups(folder, name, segment):
+                pass
+        except SegmentDamaged as error:
+            set_aside(folder, name, segment, error.cause)
+            found = True
     return found
+
+
+def _set_all_damaged_aside(snapshot: Snapshot, window: Window) -> bool:
+    return any([set_damaged_aside(snapshot.folder, name, snapshot.segments(name, window)) for name in TABLES])

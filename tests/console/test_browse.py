@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import random
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +18,13 @@ from console.browse import Found, Place, newer, older
 from console.exchanges import listing, older_href
 from console.filters import asked as asked_for
 from console.pages import Pages
+from console.questions import last_questions
+from nightschool.record import Record
 from nightschool.store.filter import Filter, moment
+from nightschool.store.manifest import prepare_folder, publish
 from nightschool.store.reader import Window
+from nightschool.store.schema import table_of
+from nightschool.store.segment import seal
 from tests.distill.dataset.traffic import DAY_US, NOON_US, asked, file, identity, user
 
 SPREADS = st.sampled_from([0, 1, 1_000_000, DAY_US // 30, DAY_US, 8 * DAY_US, 400 * DAY_US])
@@ -113,3 +121,32 @@ def test_a_page_that_ran_out_of_time_does_not_say_that_there_is_none() -> None:
     assert "No exchange is like this" not in unfinished
     assert "None so far" in unfinished
     assert "Search further back" in unfinished
+
+
+def test_a_page_of_large_images_is_read_with_little_memory(tmp_path: Path) -> None:
+    prepare_folder(tmp_path)
+    records = [
+        Record(id=identity(n), time_us=NOON_US + n, request=looked_at(base64.b64encode(noise(n)).decode()))
+        for n in range(100)
+    ]
+    sealed = seal(tmp_path, "exchanges", table_of("exchanges", records))
+    publish(tmp_path, lambda manifest: manifest.with_segments("exchanges", sealed))
+
+    found = older(Asking(tmp_path), Filter(), None)
+
+    assert [row["id"] for row in found.rows] == [identity(n) for n in range(99, 49, -1)]
+    assert {row["last_question"] for row in found.rows} == {"[image_url] What is this?"}
+    assert last_questions(Asking(tmp_path), [identity(n) for n in range(50)]).keys() == {identity(n) for n in range(50)}
+
+
+def looked_at(image: str) -> str:
+    parts = [
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image}"}},
+        {"type": "text", "text": "What is this?"},
+    ]
+    return json.dumps({"messages": [{"role": "user", "content": parts}]})
+
+
+def noise(number: int) -> bytes:
+    """1.5 MB as base64, and nothing that could be compressed."""
+    return random.Random(number).randbytes(1_125_000)

@@ -26,11 +26,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_newest_come_first_whole(folder: Path) -> None:
+def test_the_newest_come_first_without_their_bodies(folder: Path) -> None:
     found = newest(folder, Filter(), limit=3)
 
     assert [row["id"] for row in found] == [text_id(NOON_US + n, n) for n in (4, 3, 2)]
-    assert found[0]["request"] == '{"model":"gpt-x","messages":[{"role":"user","content":"why?"}]}'
+    assert found[0]["last_question"] == "why?"
+    assert found[0].keys().isdisjoint(("request", "response", "logprobs"))
 
 
 def test_nothing_found_is_nothing(folder: Path) -> None:
@@ -43,6 +44,12 @@ def test_an_exchange_is_found_by_its_id_and_by_either_end_of_it(folder: Path) ->
     assert {one(folder, piece)["id"] for piece in (identity, identity.upper(), identity[-12:], f" {identity} ")} == {
         identity
     }
+
+
+def test_the_one_exchange_is_whole(folder: Path) -> None:
+    row = one(folder, text_id(NOON_US + 1, 1))
+
+    assert row["request"] == '{"model":"gpt-x","messages":[{"role":"user","content":"why?"}]}'
 
 
 def test_a_piece_that_fits_several_names_them(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightschool.record import Record
-from nightschool.store.manifest import Manifest, prepare_folder, publish, read_manifest
+from nightschool.store.manifest import Manifest, Segment, prepare_folder, publish, read_manifest
 from nightschool.store.quarantine import list_quarantine
 from nightschool.store.query import QueryFailed, ask
 from nightschool.store.schema import EXCHANGES, table_of
@@ -33,9 +33,8 @@ def read_all(folder: Path) -> int:
     return len(ask(folder, lambda store: store.execute("select * from exchanges").fetchall()))
 
 
-def test_a_damaged_page_is_found_the_file_set_aside_and_the_rest_is_read(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def damaged_page(folder: Path) -> tuple[Segment, bytes]:
+    """Of the column ``request`` in the first segment; the others can be read."""
     segment = read_manifest(folder).segments("exchanges")[0]
     content = bytearray((folder / segment.path).read_bytes())
     begin = (
@@ -43,6 +42,13 @@ def test_a_damaged_page_is_found_the_file_set_aside_and_the_rest_is_read(
     )
     content[begin + 100 : begin + 200] = bytes(100)
     (folder / segment.path).write_bytes(content)
+    return segment, bytes(content)
+
+
+def test_a_damaged_page_is_found_the_file_set_aside_and_the_rest_is_read(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    segment, content = damaged_page(folder)
 
     assert read_all(folder) == 500
 
@@ -57,6 +63,25 @@ def test_a_question_that_cannot_be_answered_costs_no_file(folder: Path, sql: str
         ask(folder, lambda store: store.execute(sql).fetchall())
 
     assert len(read_manifest(folder).segments("exchanges")) == 2
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select error('boom')",
+        "select 9223372036854775807 + id.length() from exchanges",
+        "set memory_limit = '1MB'; select list(range) from range(1000000)",
+        "select 'x'::int",
+        "select id.length()::tinyint * 100::tinyint from exchanges",
+    ],
+)
+def test_for_a_fault_of_the_question_no_file_is_looked_at(folder: Path, sql: str) -> None:
+    damaged_page(folder)
+
+    with pytest.raises(QueryFailed):
+        ask(folder, lambda store: store.execute(sql).fetchall())
+
+    assert list_quarantine(folder) == []
 
 
 def test_the_engines_words_reach_the_person(folder: Path) -> None:
