@@ -156,7 +156,9 @@ def import_logs(
 @logs_app.command()
 def erase(
     config: ConfigOption = None,
-    ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="This exchange; may be repeated.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", metavar="ID", help="An id, or a piece of it; may be repeated.")
+    ] = None,
     conversation: Annotated[
         str | None, typer.Option("--conversation", metavar="ID", help="All exchanges of this conversation.")
     ] = None,

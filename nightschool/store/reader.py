@@ -92,7 +92,7 @@ def connect(snapshot: Snapshot, window: Window = EVERYTHING) -> duckdb.DuckDBPyC
         segments = snapshot.segments(name, window)
         unsealed = snapshot.unsealed.tables[name]
         try:
-            _create_view(connection, name, _sound(snapshot.folder, segments, _tail_fault), unsealed)
+            _create_view(connection, name, _sound(snapshot.folder, segments, tail_fault), unsealed)
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error:  # the file that was looked at for the columns
@@ -112,8 +112,11 @@ def _sound(folder: Path, segments: Iterable[Segment], fault_of: Callable[[Path, 
     return paths
 
 
-def _tail_fault(path: Path, segment: Segment) -> str:
-    """Looks at size and end only: thousands of files must be opened in a fraction of a second."""
+def tail_fault(path: Path, segment: Segment) -> str:
+    """What is wrong with a file, or nothing.
+
+    Looks at size and end only: thousands of files must be opened in a fraction of a second.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -132,7 +135,7 @@ def _footer_fault(path: Path, segment: Segment) -> str:
         raise
     except (pa.ArrowException, OSError) as error:
         return str(error).strip()
-    return _tail_fault(path, segment)
+    return tail_fault(path, segment)
 
 
 def _create_view(

@@ -243,6 +243,37 @@ class TestErase:
             "no exchange matches, nothing is erased\n"
         )
 
+    def test_a_piece_of_an_id_is_enough_where_it_means_one(self, nightschool: Command, data: Path) -> None:
+        assert nightschool("logs", "erase", "--id", IDS[1][-12:], "--yes").out == "1 exchanges erased\n"
+        assert IDS[1] not in nightschool("logs", "list", "--json").out
+
+    @pytest.mark.parametrize(("piece", "fault"), [("aaa19c97323f", "no exchange"), (IDS[0][:6], "fits several")])
+    def test_a_piece_that_means_none_or_several_erases_nothing(
+        self, nightschool: Command, data: Path, piece: str, fault: str
+    ) -> None:
+        code, out, err = nightschool("logs", "erase", "--id", IDS[0], "--id", piece, "--yes")
+
+        assert (code, out) == (1, "")
+        assert fault in err
+        assert IDS[0] in nightschool("logs", "list", "--json").out
+
+    @pytest.mark.parametrize("client", ["cafe", "nobody"])
+    def test_what_could_not_be_searched_is_told_and_is_no_success(
+        self, nightschool: Command, data: Path, client: str
+    ) -> None:
+        cut = next(data.glob("exchanges/**/hour=12/*.parquet"))
+        cut.write_bytes(cut.read_bytes()[:100])
+
+        code, out, err = nightschool("logs", "erase", "--client", client, "--yes")
+
+        assert code == 1
+        assert out in (
+            "1 exchanges erased from what can be read\n",
+            "no exchange matches in what can be read, nothing is erased\n",
+        )
+        assert f"in 1 files that cannot be read nothing was erased: {cut}" in err
+        assert IDS[1] in nightschool("logs", "list", "--json").out or client == "cafe"
+
     def test_it_must_be_said_what_to_erase(self, nightschool: Command, data: Path) -> None:
         assert nightschool("logs", "erase", "--yes").code == 2
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from nightschool.store.absorb import absorb, finished_logs
-from nightschool.store.erase import erase, find
+from nightschool.store.erase import erase, find, unreadable
 from nightschool.store.manifest import prepare_folder, read_manifest
+from nightschool.store.quarantine import list_quarantine
+from nightschool.store.reader import StoreWarning
+from nightschool.store.schema import EXCHANGES
 from nightschool.store.sweep import sweep
 from tests.store.logs import HOUR_US, NOON_US, exchange, feedback, ids, open_log, rows, text_id, write_log
 
@@ -93,3 +97,31 @@ def test_late_feedback_about_it_is_told_too(folder: Path) -> None:
     absorb(folder, finished_logs(folder))
     assert erase(folder, doomed) == set()
     assert rows(folder, "select exchange_id from feedback") == [(text_id(NOON_US + HOUR_US, 2),)]
+
+
+def test_files_that_are_missing_or_cut_are_left_out_and_the_rest_is_erased(folder: Path) -> None:
+    doomed = text_id(NOON_US + HOUR_US, 2)
+    first, _, last = (folder / segment.path for segment in read_manifest(folder).segments("exchanges"))
+    first.unlink()
+    last.write_bytes(last.read_bytes()[:-100])
+
+    assert erase(folder, {doomed}) == set()
+
+    assert unreadable(folder) == sorted([first, last])
+    with pytest.warns(StoreWarning, match="is left out"):
+        assert find(folder, "true", []) == {text_id(NOON_US + 3 * HOUR_US // 2, 3)}
+
+
+@pytest.mark.parametrize("column", ["id", "request"])
+def test_a_file_that_is_damaged_within_is_set_aside_and_the_rest_is_erased(folder: Path, column: str) -> None:
+    doomed = {text_id(NOON_US, 0), text_id(NOON_US + HOUR_US, 2)}
+    damaged = read_manifest(folder).segments("exchanges")[0]
+    content = bytearray((folder / damaged.path).read_bytes())
+    begin = pq.read_metadata(folder / damaged.path).row_group(0).column(EXCHANGES.names.index(column)).data_page_offset
+    content[begin : begin + 60] = bytes(60)
+    (folder / damaged.path).write_bytes(content)
+
+    assert erase(folder, doomed) == set()
+
+    assert [path.read_bytes() for path in list_quarantine(folder)] == [content]
+    assert ids(folder) == [text_id(NOON_US + n * HOUR_US // 2, n) for n in (3, 4, 5)]
