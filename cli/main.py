@@ -53,11 +53,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         print(f"nightschool: this needs the package {error.name}\n  try: {installation(extra)}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        print(f"nightschool: {str(error.filename)[:60]}… is longer than a name on a disk can be", file=sys.stderr)
+    except OSError as error:  # but for a broken pipe, at which typer ends in silence
+        print(f"nightschool: {_told(error)}", file=sys.stderr)
         sys.exit(1)
+    except MemoryError:
+        print("nightschool: memory ran out\n  try: with more memory, or with a smaller span of time", file=sys.stderr)
+        sys.exit(1)
+
+
+def _told(error: OSError) -> str:
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{str(error.filename)[:60]}… is longer than a name on a disk can be"
+    what = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
+    remedy = "run it as the user that owns the data folder, such as `sudo -u nightschool nightschool …`"
+    return f"{what}\n  try: {remedy}" if error.errno in (errno.EACCES, errno.EPERM) else what
 
 
 def build_app() -> typer.Typer:

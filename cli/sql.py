@@ -34,11 +34,14 @@ def sql(
         raise typer.BadParameter("either --json or --csv, not both")
     from cli.answers import print_csv, print_json, print_table  # DuckDB and rich take a while to import
     from cli.data import data_folder
+    from nightschool.errors import StoreError
     from nightschool.store.query import ask
 
     show = print_json if as_json else print_csv if as_csv else print_table
 
     def question(store: duckdb.DuckDBPyConnection) -> None:
+        if not store.extract_statements(query):
+            raise StoreError(f"{query!r} asks nothing", remedy='`nightschool sql "describe exchanges"`')
         show(store.execute(query))
 
     with data_folder(config) as folder:

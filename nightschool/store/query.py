@@ -53,7 +53,12 @@ def ask(folder: Path, question: Callable[[duckdb.DuckDBPyConnection], Answer], w
 
 def _ask(snapshot: Snapshot, question: Callable[[duckdb.DuckDBPyConnection], Answer], window: Window) -> Answer:
     with closing(connect(snapshot, window)) as connection:
-        return question(connection)
+        try:
+            return question(connection)
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
 
 
 def may_be_damage(error: duckdb.Error) -> bool:

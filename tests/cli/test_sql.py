@@ -89,5 +89,13 @@ def test_an_error_of_the_engine_is_a_clean_message(nightschool: Command, data: P
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("query", ["", " ", ";", "/* nothing */"])
+def test_a_query_that_asks_nothing_is_a_clean_message(nightschool: Command, data: Path, query: str) -> None:
+    code, out, err = nightschool("sql", query)
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"nightschool: {query!r} asks nothing\n  try: ")
+
+
 def test_json_and_csv_at_once_are_a_usage_error(nightschool: Command, data: Path) -> None:
     assert nightschool("sql", "select 1", "--json", "--csv").code == 2
