@@ -1,7 +1,9 @@
 """What may happen to the students of a workload: each a pure function of what was before. They raise StepRefused.
 
 propose -> qualify -> start_canary -> widen … -> settle (live)      advance: the next of the last three
-                                   roll_back at any share; hold and release by hand
+                                   roll_back at any share; hold and release by hand; at_share also back from live
+
+No adapter is in two places: the canary is not live, who answers is no candidate, and nobody stands behind itself.
 """
 
 from __future__ import annotations
@@ -79,17 +81,30 @@ def settle(before: Students, adapter: str, *, now: str) -> Students:
     if before.canary is None or before.canary.adapter != adapter:
         raise StepRefused(f"{adapter} is no canary any more", remedy="`nightschool routes` shows what is in force")
     live = replace(before.canary, share=100.0, since=now)
-    return replace(before, live=live, canary=None, previous=before.live or before.previous)
+    return replace(before, live=live, canary=None, previous=_behind(before, adapter))
 
 
 def advance(before: Students, *, ramp: Sequence[float], now: str) -> Students:
     """The next share of the ramp: its first for the qualified candidate, for a canary the next above its own."""
     at = -1.0 if before.canary is None else before.canary.share
-    return at_share(before, share=next((each for each in ramp if each > at), 100.0), now=now)
+    return _climb(before, share=next((each for each in ramp if each > at), 100.0), now=now)
 
 
 def at_share(before: Students, *, share: float, now: str) -> Students:
-    """The canary, or else the qualified candidate, takes this share; 100 makes it live."""
+    """The canary, or else the qualified candidate, or else the live adapter takes this share; 100 makes it live.
+
+    Below 100 the live one is a canary again: the one before it has the rest, or the teacher.
+    """
+    waits = before.candidate is not None and before.candidate.qualified
+    if before.canary is not None or before.live is None or waits:
+        return _climb(before, share=share, now=now)
+    if share >= 100:
+        return before
+    lowered = replace(before.live, share=share, since=now)
+    return replace(_without(before, lowered.adapter, now=now), canary=lowered)
+
+
+def _climb(before: Students, *, share: float, now: str) -> Students:
     if before.canary is None:
         after = start_canary(before, share=share, now=now)
     else:
@@ -117,11 +132,7 @@ def roll_back(before: Students, *, adapter: str | None = None, to_teacher: bool 
     )
     if to_teacher:
         return replace(before, live=None, canary=None, previous=None, withdrawn=withdrawn)
-    if before.canary is not None and before.canary.adapter == gone:
-        return replace(before, canary=None, withdrawn=withdrawn)
-    back = before.previous
-    live = None if back is None or back.adapter in withdrawn else replace(back, since=now)
-    return replace(before, live=live, previous=None, withdrawn=withdrawn)
+    return replace(_without(before, gone, now=now), withdrawn=withdrawn)
 
 
 def force(
@@ -133,7 +144,7 @@ def force(
     agreement: float | None = None,
     now: str,
 ) -> Students:
-    """A person says that this adapter answers, whatever was decided; ``share`` 100 makes it live.
+    """A person says that this adapter answers, whatever was decided; ``share`` 100 makes it live, less makes it a canary.
 
     The audit holds it to its own agreement with the teacher, as it was measured (``agreement``) or stands in the state,
     else to that of the one whose place it takes: what clients were used to.
@@ -147,10 +158,29 @@ def force(
     )
     withdrawn = tuple(name for name in before.withdrawn if name != adapter)
     candidate = before.candidate if before.candidate and before.candidate.adapter != adapter else None
+    after = replace(before, canary=None, candidate=candidate, withdrawn=withdrawn)
     if share < 100:
-        return replace(before, canary=placed, candidate=candidate, withdrawn=withdrawn)
-    previous = before.live if before.live and before.live.adapter != adapter else before.previous
-    return replace(before, live=placed, canary=None, candidate=candidate, previous=previous, withdrawn=withdrawn)
+        return replace(_without(after, adapter, now=now), canary=placed)
+    return replace(after, live=placed, previous=_behind(before, adapter))
+
+
+def _behind(before: Students, adapter: str) -> Placed | None:
+    """Whom a rollback returns to once this adapter is live."""
+    return before.live if before.live is not None and before.live.adapter != adapter else before.previous
+
+
+def _without(before: Students, gone: str, *, now: str) -> Students:
+    """It answers no more; where it was live, the one before it is so again, or nobody."""
+    canary = before.canary if before.canary is not None and before.canary.adapter != gone else None
+    if before.live is None or before.live.adapter != gone:
+        return replace(before, canary=canary)
+    back, candidate = before.previous, before.candidate
+    taken = (gone, *before.withdrawn, *([canary.adapter] if canary is not None else []))
+    if back is None or back.adapter in taken:
+        return replace(before, canary=canary, live=None, previous=None)
+    if candidate is not None and candidate.adapter == back.adapter:
+        candidate = None
+    return replace(before, canary=canary, live=replace(back, since=now), previous=None, candidate=candidate)
 
 
 def _agreement_for(before: Students, adapter: str) -> float | None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nightschool.registry.routing import NOBODY, Students
 from nightschool.registry.steps import (
     StepRefused,
+    advance,
+    at_share,
     drop_candidate,
     force,
+    give_up_canary,
     propose,
     qualify,
     roll_back,
@@ -113,3 +120,76 @@ def test_a_step_of_the_ramp_for_another_canary_is_refused() -> None:
         widen(before, "w--a", share=25, now=NOW)
     with pytest.raises(StepRefused, match="w--a is no canary"):
         settle(before, "w--a", now=NOW)
+
+
+def test_a_live_adapter_whose_share_is_lowered_is_a_canary_before_the_one_that_was_live_before_it() -> None:
+    for lowered in (
+        force(live("w--b", live("w--a")), "w--b", share=25, fingerprints=("f1",), now=NOW),
+        at_share(live("w--b", live("w--a")), share=25, now=NOW),
+    ):
+        assert [(each.adapter, share) for each, share in lowered.shares()] == [("w--b", 25), ("w--a", 75)]
+        assert roll_back(lowered, now=NOW).withdrawn == ("w--b",)
+        settled = at_share(lowered, share=100, now=NOW)
+        assert settled.live is not None
+        assert settled.previous is not None
+        assert (settled.live.adapter, settled.previous.adapter) == ("w--b", "w--a")
+
+
+def test_a_live_adapter_with_nobody_before_it_leaves_the_rest_to_the_teacher_when_its_share_is_lowered() -> None:
+    lowered = at_share(live("w--a"), share=25, now=NOW)
+    assert [(each.adapter, share) for each, share in lowered.shares()] == [("w--a", 25)]
+    assert roll_back(lowered, now=NOW).answering() == ()
+
+
+def test_a_share_goes_to_the_qualified_candidate_before_the_live_adapter_and_the_ramp_never_lowers_one() -> None:
+    waiting = qualified("w--b", live("w--a"))
+    assert [each.adapter for each in at_share(waiting, share=25, now=NOW).answering()] == ["w--b", "w--a"]
+    assert at_share(live("w--a"), share=100, now=NOW) == live("w--a")
+    with pytest.raises(StepRefused, match="no qualified candidate"):
+        advance(live("w--a"), ramp=[5, 25, 100], now=NOW)
+
+
+def test_a_state_that_names_one_adapter_as_canary_and_live_is_rolled_back_to_neither() -> None:
+    placed = live("w--a").live
+    after = roll_back(Students(live=placed, canary=placed), now=NOW)
+    assert (after.answering(), after.withdrawn) == ((), ("w--a",))
+
+
+ADAPTERS = st.sampled_from(["w--a", "w--b", "w--c"])
+SHARES = st.sampled_from([0.0, 5.0, 50.0, 100.0])
+STEPS: st.SearchStrategy[Callable[[Students], Students]] = st.one_of(
+    st.builds(lambda adapter: lambda before: propose(before, adapter), ADAPTERS),
+    st.builds(lambda adapter: lambda before: qualify(before, adapter, fingerprints=("f1",), agreement=None), ADAPTERS),
+    st.builds(lambda adapter: lambda before: drop_candidate(before, adapter), ADAPTERS),
+    st.just(give_up_canary),
+    st.just(lambda before: advance(before, ramp=[5, 50, 100], now=NOW)),
+    st.builds(lambda share: lambda before: at_share(before, share=share, now=NOW), SHARES),
+    st.builds(
+        lambda adapter, share: lambda before: force(before, adapter, share=share, fingerprints=(), now=NOW),
+        ADAPTERS,
+        SHARES,
+    ),
+    st.builds(lambda adapter: lambda before: roll_back(before, adapter=adapter, now=NOW), ADAPTERS),
+    st.builds(lambda all_: lambda before: roll_back(before, to_teacher=all_, now=NOW), st.booleans()),
+)
+
+
+@given(st.lists(STEPS, max_size=12))
+def test_whatever_is_done_no_adapter_is_in_two_places_and_a_rollback_withdraws_who_answers(
+    steps: list[Callable[[Students], Students]],
+) -> None:
+    state = NOBODY
+    for step in steps:
+        try:
+            state = step(state)
+        except StepRefused:
+            continue
+        answering = [each.adapter for each in state.answering()]
+        assert len(set(answering)) == len(answering)
+        assert state.candidate is None or state.candidate.adapter not in answering
+        assert state.previous is None or (state.live is not None and state.previous.adapter != state.live.adapter)
+        assert sum(share for _, share in state.shares()) <= 100
+        if answering:
+            after = roll_back(state, now=NOW)
+            assert answering[0] in after.withdrawn
+            assert answering[0] not in [each.adapter for each in after.answering()]
