@@ -5,7 +5,7 @@ Proxies follow within about a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from nightschool.login import login_name
 
 if TYPE_CHECKING:
     from nightschool.config import Config
+    from nightschool.registry.change import Change
     from nightschool.registry.manifest import AdapterManifest
     from nightschool.registry.routing import Students
 
@@ -64,6 +65,8 @@ def promote(
 ) -> None:
     """Let a student answer: the qualified candidate begins its ramp, a canary takes the next share.
 
+    A smaller share than a live student has makes it a canary again: the one before it has the rest, or the teacher.
+
     Examples:
 
     nightschool promote triage
@@ -78,7 +81,9 @@ def promote(
         step = _next(loaded, workload, share)
     else:
         step = _place(loaded, workload, adapter, 100.0 if share is None else share, force=force)
-    _change(loaded.data, workload, step, action="promote", reason=reason)
+    made = _change(loaded.data, workload, step, action="promote", reason=reason)
+    if made is not None and _fell(made) and loaded.promote_of(workload).mode == "automatic" and not made.after.held:
+        print(f"audits let it up the ramp again; `nightschool hold {workload}` keeps it there")
 
 
 def rollback(
@@ -97,6 +102,7 @@ def rollback(
     from nightschool.registry.steps import roll_back
 
     loaded = configured(config)
+    check_routed(loaded, workload)
     _change(
         loaded.data,
         workload,
@@ -123,7 +129,7 @@ def hold(
     from nightschool.registry import steps
 
     loaded = configured(config)
-    check_known(loaded, workload)
+    check_routed(loaded, workload) if release else check_known(loaded, workload)
     step = steps.release if release else steps.hold
     _change(loaded.data, workload, step, action="release" if release else "hold", reason=reason)
 
@@ -145,19 +151,27 @@ def _place(config: Config, workload: str, name: str, share: float, *, force: boo
     from distill.dataset.prompts import learned_prompts
     from distill.evaluate.agreement import last_agreement
     from nightschool.registry.adapters import check_files, find_adapter, folder_of
-    from nightschool.registry.routing import this_moment
+    from nightschool.registry.routing import read_routing, this_moment
     from nightschool.registry.steps import force as placed
 
     adapter = check_files(folder_of(config.data, find_adapter(config.data, workload, name)))
-    learned = learned_prompts(config.data, workload, adapter.dataset.name)
-    agreement = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
 
-    def step(before: Students) -> Students:
+    def passed(before: Students) -> tuple[str, ...] | None:
         known = _passed(before, adapter)
         if known is None and not force:
             raise NotQualified(adapter.name, workload)
-        prompts = known or learned
-        return placed(before, adapter.name, share=share, fingerprints=prompts, agreement=agreement, now=this_moment())
+        return known
+
+    # What the state knows needs no dataset: it may be gone, as after an erasure.
+    known = passed(read_routing(config.data).students_of(workload))
+    prompts = known or learned_prompts(config.data, workload, adapter.dataset.name)
+    agreement = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
+
+    def step(before: Students) -> Students:
+        fingerprints = passed(before) or prompts
+        return placed(
+            before, adapter.name, share=share, fingerprints=fingerprints, agreement=agreement, now=this_moment()
+        )
 
     return step
 
@@ -171,21 +185,48 @@ def _passed(before: Students, adapter: AdapterManifest) -> tuple[str, ...] | Non
     return next((each.fingerprints for each in placed if each.adapter == adapter.name), None)
 
 
-def _change(data: Path, workload: str, step: Callable[[Students], Students], *, action: str, reason: str) -> None:
+def _change(
+    data: Path, workload: str, step: Callable[[Students], Students], *, action: str, reason: str
+) -> Change | None:
+    """Made, and told."""
     from nightschool.registry.change import change_students
 
     made = change_students(data, workload, step, author=login_name(), action=action, reason=reason)
     if made is None:
         print(f"{workload}: nothing to change")
-        return
-    answering = ", ".join(f"{each.adapter} {each.share:g} %" for each in made.after.answering())
+        return None
+    answering = ", ".join(f"{placed.adapter} {share:g} %" for placed, share in made.after.shares())
     print(f"{workload}: {answering or 'the teacher'} answers{', held' if made.after.held else ''}")
     print(f"proxies follow within two seconds; `nightschool routes {workload} --history` shows every change")
+    return made
+
+
+def _fell(made: Change) -> bool:
+    """Whether the canary was live, or had more."""
+    before = {placed.adapter: share for placed, share in made.before.shares()}
+    canary = made.after.canary
+    return canary is not None and before.get(canary.adapter, 0.0) > canary.share
 
 
 def check_known(config: Config, workload: str) -> None:
+    """For what needs the settings of a workload."""
     if workload not in config.workloads:
-        raise NightschoolError(
-            f"no workload is called {workload!r} in the configuration",
-            remedy=f"there are: {', '.join(config.workloads) or 'none'}",
-        )
+        raise _unknown(workload, list(config.workloads), " in the configuration")
+
+
+def check_routed(config: Config, workload: str) -> None:
+    """Also one that has left the configuration, and whose students are still in the routing state."""
+    from nightschool.registry.routing import read_routing
+
+    if workload not in config.workloads and workload not in (routed := read_routing(config.data).workloads):
+        raise _unknown(workload, list(dict.fromkeys((*config.workloads, *routed))), "")
+
+
+def _unknown(workload: str, known: Sequence[str], where: str) -> NightschoolError:
+    from nightschool.config.sentence import nearest
+
+    near = nearest(workload, known)
+    return NightschoolError(
+        f"no workload is called {workload!r}{where}" + (f"; did you mean {near!r}?" if near else ""),
+        remedy=f"there are: {', '.join(known) or 'none'}",
+    )

@@ -53,11 +53,14 @@ def routes(
 
     nightschool routes triage --history
     """
+    from cli.hands import check_routed
     from nightschool.registry.change import read_history
     from nightschool.registry.replicas import read_replicas
     from nightschool.registry.routing import read_routing
 
     loaded = configured(config)
+    if workload is not None:
+        check_routed(loaded, workload)
     if history:
         changes = read_history(loaded.data, workload)
         _print_json(changes) if as_json else _print_changes(changes)
@@ -66,7 +69,7 @@ def routes(
     if as_json:
         _print_json({"routing": state, "replicas": replicas})
         return
-    names = [workload] if workload else [*dict.fromkeys((*loaded.workloads, *state.workloads))]
+    names = [workload] if workload is not None else [*dict.fromkeys((*loaded.workloads, *state.workloads))]
     gone = frozenset(state.workloads) - frozenset(loaded.workloads)
     _print_routes([(name, state.students_of(name)) for name in names], replicas, gone)
     _print_replicas(replicas, state)
@@ -147,5 +150,5 @@ def _print_changes(changes: list[Change]) -> None:
 
 
 def _answering(students: Students) -> str:
-    told = [f"{each.adapter} {each.share:g} %" for each in students.answering()]
+    told = [f"{placed.adapter} {share:g} %" for placed, share in students.shares()]
     return ", ".join(told) or "the teacher"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from nightschool.registry.change import change_students, read_history
 from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import Students, read_routing
-from nightschool.registry.steps import force, propose, qualify
+from nightschool.registry.steps import force, hold, propose, qualify
 from tests.cli.command import Command
 from tests.distill.evaluate.school import ADAPTER, an_adapter, sorted_mail
 
@@ -36,6 +37,10 @@ def qualified(data: Path, adapter: str = "w--b") -> None:
         return qualify(propose(before, adapter), adapter, fingerprints=("f1",), agreement=0.9)
 
     change_students(data, "w", step, author="job:night", action="qualify", reason="the gate let it pass")
+
+
+def put(data: Path, workload: str, step: Callable[[Students], Students]) -> None:
+    change_students(data, workload, step, author="anna", action="promote", reason="by hand")
 
 
 def answering(data: Path) -> list[tuple[str, float]]:
@@ -81,6 +86,33 @@ def test_a_share_can_be_chosen(nightschool: Command, data: Path) -> None:
     assert answering(data) == [("w--b", 60)]
 
 
+@pytest.mark.parametrize("adapter", [[], ["--adapter", ADAPTER]])
+def test_the_share_of_a_live_student_is_lowered(nightschool: Command, data: Path, adapter: list[str]) -> None:
+    an_adapter(data, "gone")
+    put(data, "w", lambda before: force(before, "w--a", share=100, fingerprints=("f1",), now=NOW))
+    put(data, "w", lambda before: force(before, ADAPTER, share=100, fingerprints=("f1",), now=NOW))
+
+    done = nightschool("promote", "w", *adapter, "--share", "25")
+
+    assert done.code == 0, done.err
+    assert f"w: {ADAPTER} 25 %, w--a 75 % answers\n" in done.out
+    assert "`nightschool hold w` keeps it there" in done.out
+    assert f"{ADAPTER} 25 %, w--a 75 %" in nightschool("routes", "w", "--history").out
+    assert "w: w--a 100 % answers\n" in nightschool("rollback", "w").out
+    assert students(data).withdrawn == (ADAPTER,)
+
+
+def test_a_known_adapter_is_promoted_although_its_dataset_was_deleted(nightschool: Command, data: Path) -> None:
+    an_adapter(data, "gone")
+    qualified(data, ADAPTER)
+
+    done = nightschool("promote", "w", "--adapter", ADAPTER)
+
+    assert done.code == 0, done.err
+    (placed,) = students(data).answering()
+    assert (placed.adapter, placed.fingerprints) == (ADAPTER, ("f1",))
+
+
 def test_without_a_candidate_nothing_is_promoted(nightschool: Command, data: Path) -> None:
     done = nightschool("promote", "w")
     assert done.code == 1
@@ -89,10 +121,28 @@ def test_without_a_candidate_nothing_is_promoted(nightschool: Command, data: Pat
 
 
 def test_an_unknown_workload_is_refused_with_those_there_are(nightschool: Command, data: Path) -> None:
-    done = nightschool("promote", "ww")
+    put(data, "old", lambda before: force(before, "old--a", share=100, fingerprints=(), now=NOW))
+    for command in (["promote", "quiett"], ["hold", "quiett"], ["audit", "quiett"]):
+        done = nightschool(*command)
+        assert done.code == 1
+        assert "no workload is called 'quiett' in the configuration; did you mean 'quiet'?" in done.err
+        assert "there are: w, quiet\n" in done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["rollback", "quiett"], ["routes", "quiett"], ["routes", "quiett", "--history"], ["routes", "quiett", "--json"],
+     ["hold", "quiett", "--release"]],
+)  # fmt: skip
+def test_a_workload_that_is_neither_in_the_configuration_nor_routed_is_refused_with_those_that_are(
+    nightschool: Command, data: Path, command: list[str]
+) -> None:
+    put(data, "old", lambda before: force(before, "old--a", share=100, fingerprints=(), now=NOW))
+    done = nightschool(*command)
     assert done.code == 1
-    assert "no workload is called 'ww'" in done.err
-    assert "w, quiet" in done.err
+    assert done.out == ""
+    assert "no workload is called 'quiett'; did you mean 'quiet'?" in done.err
+    assert "there are: w, quiet, old\n" in done.err
 
 
 def test_an_adapter_that_no_gate_let_pass_needs_force_and_gets_the_prompts_it_learned(
@@ -133,12 +183,12 @@ def test_held_until_it_is_released(nightschool: Command, data: Path) -> None:
 
 
 def test_a_workload_that_left_the_configuration_is_said_to_be_the_teachers(nightschool: Command, data: Path) -> None:
-    def step(before: Students) -> Students:
-        return force(before, "old--a", share=100, fingerprints=(), now=NOW)
-
-    change_students(data, "old", step, author="anna", action="promote", reason="by hand")
+    put(data, "old", lambda before: force(before, "old--a", share=100, fingerprints=(), now=NOW))
     assert "not in the configuration: its teacher answers" in nightschool("routes").out
     assert nightschool("rollback", "old").code == 0
+    put(data, "old", hold)
+    assert nightschool("hold", "old", "--release").code == 0
+    assert not read_routing(data).students_of("old").held
 
 
 def test_replicas_and_what_they_could_not_load_are_shown(nightschool: Command, data: Path) -> None:
