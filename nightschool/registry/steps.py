@@ -144,7 +144,7 @@ def force(
     agreement: float | None = None,
     now: str,
 ) -> Students:
-    """A person says that this adapter answers, whatever was decided; ``share`` 100 makes it live, less makes it a canary.
+    """A person says that this adapter answers, whatever was decided: ``share`` 100 makes it live, less a canary.
 
     The audit holds it to its own agreement with the teacher, as it was measured (``agreement``) or stands in the state,
     else to that of the one whose place it takes: what clients were used to.
