@@ -105,6 +105,16 @@ def test_a_call_can_be_taken_out_and_words_put_in(page: Page, site: str, house: 
     assert labels(house)[CALLED][0] == {"role": "assistant", "content": "\nI do not know."}
 
 
+def test_enter_in_a_field_saves_and_takes_no_call_out(page: Page, site: str, house: House) -> None:
+    page.goto(f"{site}/relabel/{CALLED}")
+    page.get_by_label("Your name").fill("ann")
+    page.get_by_label("Your name").press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("Saved")
+
+    message, author, _ = labels(house)[CALLED]
+    assert (len(message["tool_calls"]), author) == (1, "ann")
+
+
 def test_an_answer_that_says_nothing_is_no_label(page: Page, site: str, house: House) -> None:
     page.goto(f"{site}/relabel/{DISLIKED}")
     page.get_by_label("Text").fill("")
