@@ -9,10 +9,12 @@ that makes a browser send our forms.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from console.session import LASTS_S, Session, Sessions
@@ -21,6 +23,11 @@ from nightschool.config.hosts import LOOPBACK_NAMES, is_loopback
 from nightschool.errors import NightschoolError
 
 _OPEN = ("/login", "/healthz")
+_SAME_SITE: Literal["lax"] = "lax"
+"""Not strict: who follows a link from elsewhere would come without the cookie, and the new one would end the login.
+
+Pages change nothing; forms, which do, are not sent with it by another site, and are refused besides.
+"""
 _CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,8 +45,32 @@ class FormRefused(NightschoolError):
     """A form that was not sent by one of our pages, or by one that is too old."""
 
 
+class Guard:
+    """In front of every route: the rules by the settings in force, which may change while pages are served."""
+
+    def __init__(self, settings: Callable[[], Console], secret: bytes) -> None:
+        self._settings, self._secret = settings, secret
+        self._access = Access(settings(), secret)
+
+    async def __call__(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        access = self._in_force(await run_in_threadpool(self._settings))  # they may have to be read from a disk
+        request.state.access = access
+        return await access.guarded(request, call_next)
+
+    def _in_force(self, settings: Console) -> Access:
+        """Listening goes on where it began: where that is open to others, a password goes only for another one."""
+        known = self._access.settings
+        hashed = settings.password_hash
+        if hashed is None and not is_loopback(known.host):
+            hashed = known.password_hash
+        followed = known.model_copy(update={"password_hash": hashed, "url": settings.url})
+        if followed != known:
+            self._access = Access(followed, self._secret)
+        return self._access
+
+
 class Access:
-    """The rules of one console."""
+    """The rules of one console, by one state of its settings."""
 
     def __init__(self, settings: Console, secret: bytes) -> None:
         self.settings = settings
@@ -59,10 +90,6 @@ class Access:
     def _cookie(self) -> str:
         return "__Host-nightschool" if self._safe else "nightschool"
 
-    def guard(self, application: FastAPI) -> None:
-        """Put the rules in front of every route."""
-        application.middleware("http")(self._pass)
-
     def give_cookie(self, response: Response, session: Session) -> None:
         response.set_cookie(
             self._cookie,
@@ -70,13 +97,13 @@ class Access:
             max_age=LASTS_S,
             httponly=True,
             secure=self._safe,
-            samesite="strict",
+            samesite=_SAME_SITE,
         )
 
     def take_cookie(self, response: Response) -> None:
-        response.delete_cookie(self._cookie, httponly=True, secure=self._safe, samesite="strict")
+        response.delete_cookie(self._cookie, httponly=True, secure=self._safe, samesite=_SAME_SITE)
 
-    async def _pass(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def guarded(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         refused = self._refusal(request)
         response = refused if refused is not None else await self._answer(request, call_next)
         for name, value in HEADERS.items():
@@ -114,7 +141,7 @@ class Access:
 async def checked_form(request: Request) -> FormData:
     """The fields of a form; FormRefused unless a page of ours was made for the bearer of its cookie."""
     form = await request.form()
-    access: Access = request.app.state.access
+    access: Access = request.state.access
     if not access.sessions.is_token(request.state.session, str(form.get("token", ""))):
         raise FormRefused("this page is too old to be sent", remedy="load it again, and repeat what you did")
     return form

@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from console import adapters, datasets, decisions, evaluations, exchanges, login, overview, relabel, routing, runs
-from console.access import Access, FormRefused
+from console.access import FormRefused, Guard
 from console.desk import Desk
 from nightschool.errors import NightschoolError, StoreBusy, StoreError
 from nightschool.registry.steps import StepRefused
@@ -26,9 +26,7 @@ _PAGES = (login, overview, exchanges, relabel, datasets, runs, evaluations, deci
 def build_application(desk: Desk) -> FastAPI:
     """The console over one data folder."""
     application = FastAPI(title="nightschool console", docs_url=None, redoc_url=None, openapi_url=None)
-    access = Access(desk.config.console, kept_secret(desk.data, "console"))
-    application.state.access = access
-    access.guard(application)
+    application.middleware("http")(Guard(lambda: desk.config.console, kept_secret(desk.data, "console")))
     application.mount("/static", StaticFiles(directory=_STATIC))
     for page in _PAGES:
         application.include_router(page.routes(desk))

@@ -25,7 +25,7 @@ def given_author(request: Request, given: str) -> str:
 
 
 def remember_author(response: Response, name: str) -> None:
-    response.set_cookie(_COOKIE, quote(name), max_age=_KEPT_S, httponly=True, samesite="strict")
+    response.set_cookie(_COOKIE, quote(name), max_age=_KEPT_S, httponly=True, samesite="lax")
 
 
 def _clean(name: str) -> str:

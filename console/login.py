@@ -27,7 +27,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/login")
     async def log_in(request: Request, given: Annotated[FormData, Depends(checked_form)]) -> Response:
-        access: Access = request.app.state.access
+        access: Access = request.state.access
         to = _inside(str(given.get("next", "")))
         address = request.client.host if request.client else ""
         wait_s = attempts.wait_s(address)
@@ -49,7 +49,7 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/logout")
     def log_out(request: Request, given: Annotated[FormData, Depends(checked_form)]) -> Response:
-        access: Access = request.app.state.access
+        access: Access = request.state.access
         response = RedirectResponse("/login" if access.needs_password else "/", status_code=303)
         access.take_cookie(response)
         return response

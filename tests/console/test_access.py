@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 
 from console.password import hash_of
 from console.session import Session, Sessions
-from tests.console.house import config, running_console
+from tests.console.house import config, rewritten, running_console
 from tests.running import start, write_config
+from tests.waiting import until
 
 PASSWORD = "open sesame"
 
@@ -58,6 +59,54 @@ def test_without_the_password_no_page_is_shown_and_with_it_the_wanted_one(page: 
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
 
+def test_a_link_from_elsewhere_finds_who_is_logged_in_and_ends_no_login(page: Page, locked: str) -> None:
+    page.goto(f"{locked}/login")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{locked}/")
+    page.goto(f"{locked}/routing/w")
+    page.get_by_role("button", name="Hold…").click()
+    page.locator("dialog[open]").get_by_label("Your name").fill("ann")
+    page.locator("dialog[open] form button").first.click()
+    expect(page.get_by_role("status").first).to_contain_text("Done by ann")
+
+    elsewhere = page.context.new_page()
+    elsewhere.set_content(f'<a href="{locked}/routing/w">look at this</a>')
+    elsewhere.get_by_role("link").click()
+
+    expect(elsewhere.get_by_role("heading", name="w", exact=True)).to_be_visible()
+    expect(elsewhere.locator("input[name=author]").first).to_have_value("ann")
+    page.get_by_role("button", name="Log out").click()  # a form of before counts
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_another_password_is_taken_over_and_ends_every_session(tmp_path: Path) -> None:
+    def form(page: httpx.Response, password: str) -> dict[str, str]:
+        return {"token": token_of(page), "password": password}
+
+    write_config(tmp_path, config(console={"listen": "127.0.0.1:0", "password_hash": hash_of(PASSWORD)}))
+    with running_console(tmp_path) as url, client(url) as known:
+        known.post("/login", data=form(known.get("/login"), PASSWORD))
+        assert known.get("/").status_code == 200
+
+        rewritten(tmp_path, {"console": {"listen": "127.0.0.1:0", "password_hash": hash_of("another")}})
+
+        until(lambda: known.get("/").status_code == 303, what="the end of the session")
+        assert known.post("/login", data=form(known.get("/login"), PASSWORD)).status_code == 403
+        assert known.post("/login", data=form(known.get("/login"), "another")).status_code == 303
+        assert known.get("/").status_code == 200
+
+
+def test_on_an_open_address_the_password_stays_when_the_file_names_one_of_this_machine(tmp_path: Path) -> None:
+    write_config(tmp_path, config(console={"listen": "0.0.0.0:0", "password_hash": hash_of(PASSWORD)}))
+    with running_console(tmp_path) as url, client(url.replace("0.0.0.0", "127.0.0.1")) as stranger:
+        rewritten(tmp_path, {"console": {"listen": "127.0.0.1:0", "url": "http://console.example"}})
+
+        foreign = {"host": "evil.example"}
+        until(lambda: stranger.get("/", headers=foreign).status_code == 421, what="the other url")
+        assert stranger.get("/", headers={"host": "console.example"}).headers["location"].startswith("/login")
+
+
 @pytest.mark.parametrize("path", ["/", "/exchanges", "/relabel", "/datasets", "/runs", "/routing", "/routing/w"])
 def test_every_page_asks_for_the_login(locked: str, path: str) -> None:
     with client(locked) as stranger:
@@ -91,7 +140,7 @@ def test_a_cookie_is_signed_for_one_password_and_no_script_or_site_gets_it(locke
         given = known.post("/login", data={"token": token, "password": PASSWORD}).headers["set-cookie"]
         cookie = given.split("=", 1)[1].split(";")[0]
         assert "HttpOnly" in given
-        assert "samesite=strict" in given.lower()
+        assert "samesite=lax" in given.lower()
         assert known.get("/").status_code == 200
     for forged in (cookie[:-2] + "xx", Sessions(b"another", None).cookie(Session("a", True))):
         with client(locked) as forger:
@@ -111,7 +160,7 @@ def test_a_form_without_the_token_of_its_session_is_refused(opened: str) -> None
 @pytest.mark.parametrize(
     "headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"}]
 )
-def test_a_form_of_another_site_is_refused(opened: str, headers: dict[str, str]) -> None:
+def test_a_form_of_another_site_is_refused_though_it_has_cookie_and_token(opened: str, headers: dict[str, str]) -> None:
     with client(opened) as tricked:
         token = token_of(tricked.get("/routing/w"))
         assert tricked.post("/routing/w", data={"token": token, "hand": "hold"}, headers=headers).status_code == 403
