@@ -6,11 +6,12 @@ The steps are those of `nightschool promote | hold | rollback`; here they are tr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from nightschool.config.promotion import Promote
 from nightschool.registry.replicas import ReplicaStates
 from nightschool.registry.routing import Students
 from nightschool.registry.steps import StepRefused, advance, hold, release, roll_back
@@ -45,22 +46,21 @@ _HANDS = {
 }
 
 
-def hands(students: Students, ramp: Sequence[float] | None, replicas: ReplicaStates, now: str) -> list[Hand]:
-    """All that would change something, or are refused. ``ramp`` is None where the workload is not configured."""
+def hands(students: Students, promote: Promote | None, replicas: ReplicaStates, now: str) -> list[Hand]:
+    """All that would change something, or are refused. ``promote`` is None where the workload is not configured."""
     found = []
     for name, known in _HANDS.items():
-        if ramp is None and name in ("promote", "hold"):
+        if promote is None and name in ("promote", "hold"):
             continue
         try:
-            after = step_of(name, ramp or (), now)(students)
+            after = step_of(name, promote.ramp if promote else (), now)(students)
         except StepRefused as refusal:
             if name != "teacher":  # it is refused for what a rollback is
                 found.append(Hand(name, known.label, known.action, refusal.problem, []))
             continue
         if after != students and not (name == "teacher" and after == roll_back(students, now=now)):
-            found.append(
-                Hand(name, _label(name, known, after), known.action, "", [*_effects(students, after, replicas)])
-            )
+            effects = [*_effects(students, after, replicas, promote.teacher_share if promote else 0.0)]
+            found.append(Hand(name, _label(name, known, after), known.action, "", effects))
     return found
 
 
@@ -106,8 +106,8 @@ def _label(name: str, known: _Known, after: Students) -> str:
     return known.label
 
 
-def _effects(before: Students, after: Students, replicas: ReplicaStates) -> Iterator[str]:
-    yield from _shares(before, after)
+def _effects(before: Students, after: Students, replicas: ReplicaStates, teacher_share: float) -> Iterator[str]:
+    yield from _shares(_parts(before, teacher_share), _parts(after, teacher_share), teacher_share)
     for placed in after.answering():
         if not replicas.ready_with(placed.adapter):
             yield f"No replica is ready with {placed.adapter}: until one is, the teacher answers for it."
@@ -124,16 +124,24 @@ def _effects(before: Students, after: Students, replicas: ReplicaStates) -> Iter
         yield "Proxies follow within two seconds. Answers that have begun are finished by who began them."
 
 
-def _shares(before: Students, after: Students) -> Iterator[str]:
-    was = {placed.adapter: share for placed, share in before.shares()}
-    becomes = {placed.adapter: share for placed, share in after.shares()}
+def _parts(students: Students, teacher_share: float) -> dict[str, float]:
+    """Of the conversations, by adapter: the canary takes its share first, and none takes what stays the teacher's."""
+    left, parts = 100 - teacher_share, {}
+    for placed, share in students.shares():
+        parts[placed.adapter] = min(share, left)
+        left -= parts[placed.adapter]
+    return parts
+
+
+def _shares(was: Mapping[str, float], becomes: Mapping[str, float], teacher_share: float) -> Iterator[str]:
     for adapter in dict.fromkeys((*becomes, *was)):
         old, new = was.get(adapter, 0.0), becomes.get(adapter, 0.0)
         if old != new:
             yield f"{adapter} answers {_percent(new)} of the conversations; until now {_percent(old)}."
     old, new = 100 - sum(was.values()), 100 - sum(becomes.values())
     if old != new:
-        yield f"The teacher answers {_percent(new)}; until now {_percent(old)}."
+        own = ", which always stays its own" if new and new == teacher_share else ""
+        yield f"The teacher answers {_percent(new)}{own}; until now {_percent(old)}."
 
 
 def _percent(share: float) -> str:

@@ -60,7 +60,7 @@ def routes(desk: Desk) -> APIRouter:
         students = registry.routing.students_of(workload)
         if workload not in config.workloads and workload not in registry.routing.workloads:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"There is no workload {workload}.")
-        ramp = config.workloads[workload].promote.ramp if workload in config.workloads else None
+        promote = config.workloads[workload].promote if workload in config.workloads else None
         done = request.query_params.get("done", "")
         return desk.pages.render(
             request,
@@ -68,9 +68,9 @@ def routes(desk: Desk) -> APIRouter:
             title=workload,
             entry=_entry(desk, config, registry, workload),
             students=students,
-            ramp=ramp,
+            ramp=promote.ramp if promote else None,
             mode=config.promote_of(workload).mode,
-            hands=[] if registry.fault else hands(students, ramp, registry.replicas, this_moment()),
+            hands=[] if registry.fault else hands(students, promote, registry.replicas, this_moment()),
             seen=seen(students),
             replicas=registry.replicas,
             history=_newest(own)[: max(changes, 1)],
