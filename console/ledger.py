@@ -9,8 +9,9 @@ The difference is what is saved. A part whose price nobody knows is not there, a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from console.traffic import Sum
@@ -59,6 +60,8 @@ class Spent(NamedTuple):
     trained_s: float
     served_s: float
     """That replicas were kept for students."""
+    waits_usd: float | None = None
+    """A part of what `waits_usd` says of all who shared the replicas; None for all of them together."""
 
 
 def ledger_of(config: Config, sums: Sequence[Sum], spent: Spent) -> Ledger:
@@ -89,8 +92,36 @@ def _machines(config: Config, answered: float | None, spent: Spent) -> Iterable[
     if hour is None:
         yield Line("GPU that waits", None, "known only by `gpu_hour_usd`")
     else:
-        idle = max(0.0, spent.served_s / _HOUR_S * hour - (answered or 0.0) - (trained or 0.0))
+        idle = _idle(hour, answered, spent) if spent.waits_usd is None else spent.waits_usd
         yield Line("GPU that waits", idle, f"of {spent.served_s / _HOUR_S:,.1f} hours for students")
+
+
+def waits_usd(config: Config, sums: Sequence[Sum], spent: Spent) -> float | None:
+    """Of the GPU that all students share, what no answer and no training has paid for; None without its price."""
+    price = config.student.price
+    if price is None or price.gpu_hour_usd is None:
+        return None
+    return _idle(price.gpu_hour_usd, _cost([one for one in sums if one.kind == "student"]), spent)
+
+
+def together(spent: Collection[Spent]) -> Spent:
+    judged = [one.judged_usd for one in spent if one.judged_usd is not None]
+    return Spent(
+        judged_usd=math.fsum(judged) if judged else None,
+        trained_s=math.fsum(one.trained_s for one in spent),
+        served_s=math.fsum(one.served_s for one in spent),
+    )
+
+
+def part_of(spent: Spent, whole: Spent, waits: float | None) -> Spent:
+    """With the part in ``waits``, by time: what one workload's answers leave of it may be used by another's."""
+    part = spent.served_s / whole.served_s if whole.served_s else 0.0
+    return spent._replace(waits_usd=None if waits is None else waits * part)
+
+
+def _idle(hour_usd: float, answered: float | None, spent: Spent) -> float:
+    hours = (spent.served_s - spent.trained_s) / _HOUR_S
+    return max(0.0, hours * hour_usd - (answered or 0.0))
 
 
 def _avoided(config: Config, students: Sequence[Sum]) -> tuple[float | None, int]:
@@ -131,18 +162,23 @@ def _total(lines: Iterable[Line]) -> float:
     return math.fsum(line.usd for line in lines if line.usd is not None)
 
 
-def kept_s(history: Sequence[Change], since: datetime, until: datetime) -> float:
-    """Seconds of [since, until) in which replicas had an adapter to hold, for any workload."""
-    wanted: dict[str, bool] = {}
-    seconds, begun = 0.0, ""
-    for change in history:
-        wanted[change.workload] = bool(change.after.wanted())
-        if any(wanted.values()) and not begun:
-            begun = change.time
-        elif begun and not any(wanted.values()):
-            seconds += overlap_s(begun, change.time, since, until)
-            begun = ""
-    return seconds + (overlap_s(begun, until, since, until) if begun else 0.0)
+def kept_s(history: Sequence[Change], since: datetime, until: datetime) -> dict[str, float]:
+    """Seconds of [since, until) in which replicas had an adapter to hold, by workload.
+
+    A moment in which several wanted one is divided among them, so that all together are as long as it was for any.
+    """
+    kept: dict[str, float] = {}
+    wanting: set[str] = set()
+    times = [*accumulate((change.time for change in history), max), until.isoformat()]  # a clock may be set back
+    for change, (begin, end) in zip(history, pairwise(times), strict=True):
+        if change.after.wanted():
+            wanting.add(change.workload)
+        else:
+            wanting.discard(change.workload)
+        seconds = overlap_s(begin, end, since, until)
+        if seconds:
+            kept |= {name: kept.get(name, 0.0) + seconds / len(wanting) for name in wanting}
+    return kept
 
 
 def overlap_s(begin: str | datetime, end: str | datetime, since: datetime, until: datetime) -> float:

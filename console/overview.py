@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from console.charts import Series, bars
 from console.desk import Desk
 from console.glance import Glance, glance_of
 from console.health import cautions, processes
-from console.ledger import Ledger, Spent, kept_s, ledger_of
+from console.ledger import Ledger, Spent, kept_s, ledger_of, part_of, together, waits_usd
 from console.registry import Registry, read_registry
 from console.traffic import KIND_WORDS, KINDS, SPANS, Sum, Traffic, clients, read_traffic, rows_of
 from nightschool.config import Config
@@ -44,12 +44,14 @@ def routes(desk: Desk) -> APIRouter:
         days = days if days in SPANS else 7
         config, registry = desk.config, read_registry(desk)
         traffic = read_traffic(desk.asking, days)
-        judged = _judged(desk, traffic.since)
-        names = [*dict.fromkeys((*(name for name in traffic.workloads if name), *config.workloads))]
-        entries = [_entry(desk, config, name, traffic, registry, judged) for name in names]
+        kept = kept_s(registry.history, traffic.since, datetime.now(UTC))
+        names = [*dict.fromkeys((*(name for name in traffic.workloads if name), *config.workloads, *kept))]
+        spent = _spent(desk, names, traffic.since, kept)
+        whole = together(spent.values())
+        waits = waits_usd(config, traffic.sums, whole)
+        entries = [_entry(desk, config, name, traffic, registry, part_of(spent[name], whole, waits)) for name in names]
         if rest := traffic.of(None):
-            entries.append(_unnamed(config, traffic, rest))
-        whole = ledger_of(config, traffic.sums, _spent(desk, names, traffic, registry, judged))
+            entries.append(_summed(config, None, traffic, rest, Spent(None, 0, 0), None))
         return desk.pages.render(
             request,
             "overview",
@@ -60,7 +62,7 @@ def routes(desk: Desk) -> APIRouter:
             rows=rows_of(clients(traffic.sums)),
             errors=sum(one.errors for one in clients(traffic.sums)),
             by_students=sum(one.rows for one in traffic.sums if one.kind == "student"),
-            ledger=whole,
+            ledger=ledger_of(config, traffic.sums, whole),
             answers=_answers_chart(traffic),
             money=_money_chart(traffic),
             kinds=[(kind, KIND_WORDS[kind]) for kind in KINDS if any(one.kind == kind for one in traffic.sums)],
@@ -72,22 +74,9 @@ def routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _entry(
-    desk: Desk,
-    config: Config,
-    name: str,
-    traffic: Traffic,
-    registry: Registry,
-    judged: dict[str | None, float],
-) -> Entry:
-    sums = traffic.of(name)
-    spent = _spent(desk, [name], traffic, registry, judged)
+def _entry(desk: Desk, config: Config, name: str, traffic: Traffic, registry: Registry, spent: Spent) -> Entry:
     glance = glance_of(desk, config, name, registry.routing.students_of(name), registry.replicas, registry.history)
-    return _summed(config, name, traffic, sums, spent, glance)
-
-
-def _unnamed(config: Config, traffic: Traffic, sums: list[Sum]) -> Entry:
-    return _summed(config, None, traffic, sums, Spent(None, 0, 0), None)
+    return _summed(config, name, traffic, traffic.of(name), spent, glance)
 
 
 def _summed(
@@ -107,20 +96,10 @@ def _summed(
     )
 
 
-def _spent(
-    desk: Desk, names: Sequence[str], traffic: Traffic, registry: Registry, judged: dict[str | None, float]
-) -> Spent:
-    """What these workloads cost besides answers. Replicas are shared, so each workload with students has its part."""
-    now = datetime.now(UTC)
-    known = [judged[name] for name in names if name in judged]
-    with_students = {change.workload for change in registry.history}
-    served = kept_s(registry.history, traffic.since, now)
-    part = len(with_students & set(names)) / len(with_students) if with_students else 0.0
-    return Spent(
-        judged_usd=sum(known) if known else None,
-        trained_s=sum(_trained_s(desk, name, traffic.since) for name in names),
-        served_s=served * part,
-    )
+def _spent(desk: Desk, names: Sequence[str], since: datetime, kept: Mapping[str, float]) -> dict[str, Spent]:
+    """What each of these workloads cost besides answers."""
+    judged = _judged(desk, since)
+    return {name: Spent(judged.get(name), _trained_s(desk, name, since), kept.get(name, 0.0)) for name in names}
 
 
 def _trained_s(desk: Desk, workload: str, since: datetime) -> float:
