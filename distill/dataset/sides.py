@@ -30,8 +30,12 @@ _LINKS = f"""
     union all
     select input, answered from {SCRATCH}.facts where answered is not null
     union all
+    select input, learned from {SCRATCH}.facts where learned is not null
+    union all
     select input, key from (select input, unnest(prefixes) as key from {SCRATCH}.facts)
-    where key in (select answered from {SCRATCH}.facts) or key in (select key from splits)"""
+    where key in (select answered from {SCRATCH}.facts) or key in (select learned from {SCRATCH}.facts)
+       or key in (select key from splits)"""
+"""A conversation goes on from what was answered, or from its label; a turn is then learned inside of the longer one."""
 
 
 def assign(store: duckdb.DuckDBPyConnection, *, test_share: float) -> None:
