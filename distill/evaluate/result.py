@@ -2,6 +2,7 @@
 
 data/evaluations/<workload>/<day>-<12 hex>/  rows.parquet  manifest.json  report.html  report.md
 data/evaluations/<workload>/.unfinished/<key>/  answers.jsonl      what a run that was interrupted goes on with
+data/evaluations/<workload>/.unfinished/<key>.left/                the same of one that is published, but not whole
 data/evaluations/<workload>/verdicts.jsonl                         verdicts that are not in the store yet
 """
 
@@ -30,6 +31,7 @@ from nightschool.store.lock import lock_at_once
 
 FORMAT_VERSION = 1
 _FORGOTTEN_AFTER_S = 7 * 86_400
+_UNFINISHED = ".unfinished"
 MANIFEST, ROWS, HTML, MARKDOWN = "manifest.json", "rows.parquet", "report.html", "report.md"
 _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("group", pa.string()),
@@ -170,15 +172,26 @@ def only_run(place: Path) -> Iterator[None]:
         yield
 
 
-def workplace(place: Path, key: str) -> Path:
-    """Where a run keeps what it has. What other runs have left is forgotten when nobody went on with it for a week."""
-    unfinished = place / ".unfinished"
-    for other in unfinished.glob("*"):
-        if other.name != key and time.time() - other.stat().st_mtime > _FORGOTTEN_AFTER_S:
+def is_whole(manifest: Manifest) -> bool:
+    """Whether the judge was asked all there was to ask: neither its limit nor a failure came in between."""
+    counts = manifest.judge.counts if manifest.judge else Counts()
+    return not counts.over_budget and not counts.failed
+
+
+def workplace(place: Path, key: str, *, anew: bool) -> Path:
+    """Where a run keeps what it has; with what an earlier one had that was not whole, unless it is done ``anew``.
+
+    What other runs have left is forgotten when nobody went on with it for a week.
+    """
+    own = place / _UNFINISHED / key
+    for other in own.parent.glob("*"):
+        if other != own and time.time() - other.stat().st_mtime > _FORGOTTEN_AFTER_S:
             shutil.rmtree(other, ignore_errors=True)
-    make_folder(unfinished / key)
-    os.utime(unfinished / key)
-    return unfinished / key
+    if _left(own).exists() and not own.exists() and not anew:
+        _left(own).rename(own)
+    make_folder(own)
+    os.utime(own)
+    return own
 
 
 def table_of(marks: Sequence[Mark]) -> pa.Table:
@@ -193,8 +206,16 @@ def rows_file(path: Path) -> Iterator[pq.ParquetWriter]:
 
 
 def publish(place: Path, filled: Path, manifest: Manifest) -> Path:
-    """Give a filled folder its name, once it is on the disk; the answers of the run are not needed any more."""
-    target = place / manifest.id
+    """Give a filled folder its name, once it is on the disk; the answers are kept only where the judge goes on."""
+    target, own = place / manifest.id, place / _UNFINISHED / manifest.key
     publish_folder(filled, target)
-    shutil.rmtree(place / ".unfinished" / manifest.key, ignore_errors=True)
+    shutil.rmtree(_left(own), ignore_errors=True)
+    if is_whole(manifest):
+        shutil.rmtree(own, ignore_errors=True)
+    else:
+        own.rename(_left(own))
     return target
+
+
+def _left(own: Path) -> Path:
+    return own.with_name(f"{own.name}.left")

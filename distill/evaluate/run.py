@@ -42,6 +42,7 @@ from distill.evaluate.result import (
     ScorerUsed,
     SystemUsed,
     evaluations_of,
+    is_whole,
     only_run,
     publish,
     with_key,
@@ -49,6 +50,7 @@ from distill.evaluate.result import (
 )
 from distill.evaluate.shots import draw
 from distill.score.choose import Choice, choose
+from distill.score.own import OwnScorer
 from nightschool.digest import digest_of
 from nightschool.store.durable import make_folder
 from nightschool.wire import json_text
@@ -64,12 +66,15 @@ _FEWEST_TOKENS, _MOST_TOKENS = 64, 4_096
 def evaluate(
     order: Order, *, again: bool = False, progress: Progress = lambda what, total: nullcontext(_nobody)
 ) -> Manifest:
-    """Evaluate, and return what came of it; what was evaluated just so before is returned, unless ``again``."""
+    """Evaluate, and return what came of it; what was evaluated just so before is returned, unless ``again``.
+
+    Where the judge had not said all, its limit or a failure being in the way, only that is done.
+    """
     place = evaluations_of(order.data, order.workload)
     with only_run(place):
         run = _Run(order, place, progress)
         known = None if again else with_key(place, run.key)
-        return known or run.run()
+        return known if known is not None and is_whole(known) else run.run(anew=again)
 
 
 class _Run:
@@ -84,8 +89,8 @@ class _Run:
         self._max_tokens = order.settings.max_tokens or _room(self._survey)
         self.key = self._key()
 
-    def run(self) -> Manifest:
-        work = workplace(self._place, self.key)
+    def run(self, *, anew: bool) -> Manifest:
+        work = workplace(self._place, self.key, anew=anew)
         with kept_answers(work / "answers.jsonl") as kept:
             ready = asyncio.run(self._generate(kept))
             filled = work / "filled"
@@ -151,14 +156,19 @@ class _Run:
             order.candidate.base_model,
             order.candidate.template_hash,
             order.live.name if order.live else None,
-            self._choice.name,
+            self._scorer(),
             order.settings.spans.model_dump(exclude_none=True),
             self._max_tokens,
             order.limit,
             [shot.example for shot in self._shots],
-            [judging.config.model, judging.rubric] if judging else None,
+            [judging.config.upstream, judging.config.model, judging.rubric] if judging else None,
         ]
         return hashlib.sha256(json_text.canonical(told)).hexdigest()
+
+    def _scorer(self) -> str | list[str | None]:
+        """Its name; of a user's function what it does, too, which may change under one name."""
+        name = self._choice.name
+        return [name, OwnScorer(name).source_hash] if ":" in name else name
 
     def _manifest(self, ready: Ready, figures: Figures, bench: Bench, filled: Path) -> Manifest:
         order = self._order

@@ -6,14 +6,18 @@ to 1. Whatever else it does is counted as a problem, never taken for a score.
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from math import nan
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from distill.score.scorer import NOT_A_NUMBER, SCORER_FAILED, Message, Question, Scored, problem
+from nightschool.digest import digest_of
 from nightschool.errors import NightschoolError
 
 
@@ -38,6 +42,12 @@ class OwnScorer:
             return Scored(0.0, problem(NOT_A_NUMBER, f"it returned {value!r}, not a number from 0 to 1"))
         return Scored(number)
 
+    @property
+    def source_hash(self) -> str | None:
+        """Of the file that the function is written in; None where it is in none, as what is compiled."""
+        file = _file_of(self._function, self.name.partition(":")[0])
+        return digest_of(file) if file is not None and file.is_file() else None
+
 
 def _number(value: Any) -> float:
     """NaN for what is no number; numpy's numbers and booleans are."""
@@ -45,6 +55,15 @@ def _number(value: Any) -> float:
         return nan if isinstance(value, str | bytes) else float(value)
     except (TypeError, ValueError, OverflowError):
         return nan
+
+
+def _file_of(function: Callable[..., Any], module: str) -> Path | None:
+    """An object that can be called has no file of its own: that of the module by which it is named stands in."""
+    try:
+        name = inspect.getsourcefile(inspect.unwrap(function))
+    except TypeError:
+        name = getattr(sys.modules[module], "__file__", None)
+    return None if name is None else Path(name)
 
 
 def _find(path: str) -> Callable[..., Any]:

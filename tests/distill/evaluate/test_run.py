@@ -32,7 +32,7 @@ from tests.distill.evaluate.school import (
     sorted_mail,
     text,
 )
-from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
+from tests.distill.judge.scripted_judge import Reply, ScriptedJudge, running_judge
 from tests.fake_replica import BASE, FakeReplica, running_replica
 from tests.waiting import until
 
@@ -405,3 +405,92 @@ def test_a_budget_that_ends_leaves_rows_without_a_score(replica: FakeReplica, tm
     assert len(judge.requests) == 4
     assert manifest.problems["base"]["judge_budget"] > 0
     assert any("limit on the judge was reached" in warning for warning in manifest.warnings)
+
+
+def test_a_limit_that_was_raised_has_the_judge_asked_what_is_missing_and_nothing_else(
+    replica: FakeReplica, tmp_path: Path
+) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        told: dict[str, Any] = {"few_shot": 0, "judge": judge.base_url}
+        short = evaluated(tmp_path, replica.url, models={"max_calls": 5}, **told)
+        chats = len(replica.chats)
+        whole = evaluated(tmp_path, replica.url, **told)
+        again = evaluated(tmp_path, replica.url, **told)
+
+    assert whole.id != short.id
+    assert whole.problems["base"] == whole.problems["student"] == {}
+    assert len(replica.chats) == chats  # the students have said what they say
+    assert set(judge.questions.values()) == {1}
+    assert again == whole
+    assert not list((place(tmp_path, whole).parent / ".unfinished").iterdir())
+
+
+def test_the_gate_counts_a_row_once_however_often_the_judge_went_on(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        for calls in (1, 2, 5_000):
+            manifest = evaluated(
+                tmp_path, replica.url, few_shot=0, judge=judge.base_url, models={"max_calls": calls, "concurrency": 1}
+            )
+
+    rows = newest_evaluation(tmp_path, "w").evidence.rows
+    assert len(rows) == len({row.group for row in rows}) == manifest.taken
+    assert all(row.student is not None for row in rows)
+
+
+def test_a_judge_that_had_failed_for_a_while_is_asked_again(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        told: dict[str, Any] = {"few_shot": 0, "judge": judge.base_url, "models": {"concurrency": 1}}
+        judge.script.extend([Reply(status=400, text="not now")] * 4)  # one for every way of asking
+        first = evaluated(tmp_path, replica.url, **told)
+        second = evaluated(tmp_path, replica.url, **told)
+
+    assert first.problems["student"]["judge_failed"] == 1
+    assert second.problems["student"] == {}
+
+
+def test_anew_means_answers_too_where_the_judge_had_not_said_all(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        told: dict[str, Any] = {"few_shot": 0, "judge": judge.base_url}
+        evaluated(tmp_path, replica.url, models={"max_calls": 5}, **told)
+        chats = len(replica.chats)
+        evaluate(order(tmp_path, replica.url, **told), again=True)
+
+    assert len(replica.chats) == 2 * chats
+
+
+def test_another_upstream_of_the_judge_is_another_evaluation(replica: FakeReplica, tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+
+    with running_judge(ScriptedJudge()) as judge:
+        told: dict[str, Any] = {"few_shot": 0, "judge": judge.base_url}
+        first = evaluated(tmp_path, replica.url, **told)
+        second = evaluated(tmp_path, replica.url, models={"upstream": "second"}, **told)
+
+    assert [one.judge.upstream for one in (first, second) if one.judge] == ["judge", "second"]
+
+
+def test_a_function_that_was_changed_scores_anew(
+    replica: FakeReplica, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_mail(tmp_path)
+    file = tmp_path / "a_changing_scorer.py"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def score(value: float) -> float:
+        """As a process sees it that starts with this text in the file."""
+        file.write_text(f"def of(question, answer, reference):\n    return {value}\n")
+        sys.modules.pop(file.stem, None)
+        manifest = evaluated(tmp_path, replica.url, few_shot=0, scorer=f"{file.stem}:of")
+        (found,) = {row["score"] for row in rows(tmp_path, manifest)}
+        return float(found)
+
+    assert [score(1.0), score(0.25), score(0.25)] == [1.0, 0.25, 0.25]

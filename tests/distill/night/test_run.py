@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cli.main import main
+from distill.gate.pairs import newest_evaluation
 from distill.night.ready import replicas_with
 from distill.night.report import reports_of
 from distill.night.standing import only_night
@@ -22,6 +23,7 @@ from nightschool.registry.change import change_students, read_history
 from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import read_routing
 from nightschool.registry.steps import hold, roll_back
+from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
 from tests.distill.night.school import School, knows_all, knows_nothing
 from tests.fake_replica import FakeReplica, running_replica
 
@@ -179,6 +181,44 @@ def test_killed_after_any_stage_it_goes_on_and_does_nothing_twice(school: School
 
     school.night(again=True)
     assert len(server.chats) == asked_in_all
+
+
+class JudgedSchool(School):
+    """Whose students a judge compares with their teacher."""
+
+    judge_url = ""
+    max_calls = 5_000
+
+    def plain(self, **promote: Any) -> dict[str, Any]:
+        told = super().plain(**promote)
+        told["upstreams"]["judge"] = {"base_url": self.judge_url}
+        told["default_upstream"] = "teacher"
+        told["workloads"]["w"]["evaluate"] = {
+            "few_shot": 0,
+            "judge": {"upstream": "judge", "model": "judge-model", "max_calls": self.max_calls},
+        }
+        return told
+
+
+def test_a_night_again_goes_on_with_what_the_limit_on_the_judge_had_left(server: FakeReplica, tmp_path: Path) -> None:
+    server.rule = lambda model, messages: f"{knows_all(model, messages)}, of course"
+    school = JudgedSchool(tmp_path, server.url)
+    school.mail(400)
+    with running_judge(ScriptedJudge()) as judge:
+        school.judge_url, school.max_calls = judge.base_url, 5
+        assert school.night() == "undecided"
+        answered = len(server.chats)
+        school.max_calls = 5_000
+
+        assert school.night(again=True) == "promoted"
+
+    before, after = reports_of(tmp_path, "w")
+    assert "judge_budget" in before.told
+    assert (before.adapter, before.evaluation != after.evaluation) == (after.adapter, True)
+    assert len(server.chats) == answered
+    assert set(judge.questions.values()) == {1}
+    decision = json.loads((tmp_path / str(after.dossier)).read_bytes())["decision"]
+    assert decision["rows"] == len(newest_evaluation(tmp_path, "w").evidence.rows)
 
 
 def test_only_one_night_of_a_workload_runs(school: School) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,7 @@ def words(question: Any, answer: Any, reference: Any) -> str:
 
 def nothing(question: Any, answer: Any, reference: Any) -> None:
     return None
+
+
+halfway = partial(pow, 0.5, 1)
+"""It can be called, and is no function."""

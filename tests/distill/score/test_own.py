@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from distill.score.choose import scorer_named
-from distill.score.own import UnknownScorer
+from distill.score.own import OwnScorer, UnknownScorer
+from nightschool.digest import digest_of
 from tests.distill.score.messages import ASKED, says
 
 HERE = "tests.distill.score.own_scorers"
@@ -50,3 +53,10 @@ def test_whatever_else_it_does_is_a_problem_and_no_measurement(name: str, proble
 def test_a_function_that_cannot_be_found_is_named_before_anything_is_scored(path: str, said: str) -> None:
     with pytest.raises(UnknownScorer, match=said):
         scorer_named(path)
+
+
+def test_what_a_function_does_is_known_by_its_file_and_what_is_compiled_has_none() -> None:
+    wanted = digest_of(Path(__file__).with_name("own_scorers.py"))
+
+    assert OwnScorer(f"{HERE}:length").source_hash == OwnScorer(f"{HERE}:halfway").source_hash == wanted
+    assert OwnScorer("builtins:abs").source_hash is None
