@@ -146,17 +146,21 @@ def _take(folder: Path, lines: Sequence[Line], result: Imported) -> None:
         return
     known, labelled = ask(folder, lambda store: (_known(store, lines), _labelled(store)))
     now_us = time.time_ns() // 1000
-    labels: dict[str, Label] = {}
-    for number, (line, identity) in enumerate(zip(lines, known, strict=True)):
+    last: dict[str, Line] = {}
+    for line, identity in zip(lines, known, strict=True):
         if identity is None:
             result.miss(f"{line.place}: there is no exchange {line.name}")
-        elif labelled.get(identity) == (line.message, line.author, line.source):
+        else:
+            last[identity] = line
+    labels: list[Label] = []
+    for number, (identity, line) in enumerate(last.items()):
+        if labelled.get(identity) == (line.message, line.author, line.source):
             result.already_there += 1
         else:
             told = {"message": line.message, "author": line.author, "source": line.source}
-            labels[identity] = Label(exchange_id=identity, time_us=now_us + number, **told)  # type: ignore[arg-type]
+            labels.append(Label(exchange_id=identity, time_us=now_us + number, **told))  # type: ignore[arg-type]
     if labels:
-        append(folder, "labels", table_of("labels", list(labels.values())))
+        append(folder, "labels", table_of("labels", labels))
         result.labels += len(labels)
 
 

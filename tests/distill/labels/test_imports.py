@@ -102,9 +102,12 @@ def test_importing_again_adds_nothing_and_a_new_label_is_added(store: Path) -> N
 
 
 def test_of_two_lines_about_one_exchange_the_later_counts(store: Path) -> None:
-    bring(store, *({"id": text_id(NOON_US), "message": text} for text in ("one", "two")))
+    lines = [{"id": text_id(NOON_US), "message": text} for text in ("one", "two")]
+    bring(store, *lines)
 
     assert [json.loads(message)["content"] for _, message, _, _ in labelled(store)] == ["two"]
+    assert bring(store, *lines).already_there == 1
+    assert len(labelled(store)) == 1
 
 
 def test_what_was_exported_and_not_edited_becomes_no_label(store: Path, tmp_path: Path) -> None:
