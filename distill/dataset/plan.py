@@ -30,8 +30,11 @@ _EPISODES = f"""
     )
     select turns.row, arg_max(prefixes.row, (prefixes.length, prefixes.time, prefixes.id)) as holder
     from {SCRATCH}.turns join prefixes on key = learned and prefixes.frame = turns.frame
-    where prefixes.row != turns.row group by turns.row"""
-"""A turn whose prompt and answer a longer prompt begins with is learned in the longest of those."""
+    where prefixes.row != turns.row and not turns.labelled group by turns.row"""
+"""A turn whose prompt and answer a longer prompt begins with is learned in the longest of those.
+
+One with a label is not: only the last answer of an example can have one, by which it is tested.
+"""
 
 _UNITS = f"""
     create table {SCRATCH}.units as

@@ -208,6 +208,26 @@ def test_a_labelled_turn_is_learned_apart_from_the_conversation_that_went_on_fro
     assert rows[identity(100)]["group"] == rows[identity(101)]["group"]
 
 
+@pytest.mark.parametrize("right", ["wrong", "right"])
+def test_a_labelled_turn_is_known_by_its_label_also_where_the_conversation_went_on_from_that(
+    tmp_path: Path, right: str
+) -> None:
+    turns = [
+        asked(100, user("one"), answer=says("wrong")),
+        asked(101, user("one"), says(right), user("two"), answer=says("end")),
+    ]
+    file(tmp_path, [*asking_many(40), *turns])
+    append(tmp_path, "labels", table_of("labels", [label(100, says(right))]))
+
+    manifest = built(tmp_path)
+
+    rows = {row["id"]: row for row in all_examples(tmp_path, manifest)}
+    assert (rows[identity(100)]["learn"], rows[identity(101)]["learn"]) == ([1], [3])
+    assert (rows[identity(100)]["labelled"], json.loads(rows[identity(100)]["teacher_answer"])) == (True, says("wrong"))
+    assert rows[identity(100)]["group"] == rows[identity(101)]["group"]
+    assert sum(side.labelled for side in manifest.sides.values()) == 1
+
+
 def test_an_old_answer_is_shown_the_tools_of_today_if_it_keeps_to_them(tmp_path: Path) -> None:
     old, new = tool("look", city="string"), tool("look", city="string", days="integer")
     kept = calls("look", '{"city": "Oslo", "days": 1}')

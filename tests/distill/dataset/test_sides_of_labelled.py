@@ -53,7 +53,8 @@ def test_a_tested_turn_is_not_learned_when_the_conversation_goes_on_from_its_lab
 
     assert tested
     assert not tested & _exchanges(sides["train"])
-    assert any(row["learn"] == [1, 3] for row in sides["test"])
+    on_test = _exchanges(sides["test"])
+    assert all((identity(n) in on_test) == (identity(100 + n) in on_test) for n in range(60))
 
 
 def test_a_corrected_turn_that_was_also_asked_for_json_does_not_stand_on_two_sides(tmp_path: Path) -> None:
@@ -118,6 +119,7 @@ def test_whatever_arrives_nothing_that_was_tested_is_learned(batches: list[list[
                 assert not plan.inputs["train"] & plan.inputs[held_out]
                 assert not plan.groups["train"] & plan.groups[held_out]
             assert not tested & (plan.exchanges["train"] | plan.inputs["train"])
+            assert not parted(connection)
 
 
 @contextmanager
@@ -151,6 +153,15 @@ def planned(store: duckdb.DuckDBPyConnection, arrived: Sequence[Arrival]) -> Pla
         plan.inputs[side].add(key)
         plan.groups[side].add(root)
     return plan
+
+
+def parted(store: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Exchanges of which one goes on from the answer or the label of the other, and which are in two groups."""
+    return store.execute("""
+        with grouped as (select facts.*, team from scratch.facts join scratch.members on key = input)
+        select earlier.id, later.id from (select *, unnest(prefixes) as prefix from grouped) as later
+        join grouped as earlier on prefix in (earlier.answered, earlier.learned)
+        where earlier.team != later.team""").fetchall()
 
 
 def _exchanges_of(arrived: Iterable[Arrival]) -> Iterator[Exchange]:
