@@ -178,9 +178,9 @@ def _place(config: Config, workload: str, name: str, share: float, *, force: boo
 
 def _passed(before: Students, adapter: AdapterManifest) -> tuple[str, ...] | None:
     """The prompts that it was qualified on, where the state in force says that it was."""
-    candidate = before.candidate
-    if candidate is not None and candidate.qualified and candidate.adapter == adapter.name:
-        return candidate.fingerprints
+    waits = [each for each in (before.candidate, before.waiting) if each is not None and each.qualified]
+    if (known := next((each.fingerprints for each in waits if each.adapter == adapter.name), None)) is not None:
+        return known
     placed = (*before.answering(), *((before.previous,) if before.previous else ()))
     return next((each.fingerprints for each in placed if each.adapter == adapter.name), None)
 

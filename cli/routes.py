@@ -107,7 +107,9 @@ def _rows(name: str, students: Students, replicas: ReplicaStates, gone: frozense
             note,
         ]
         name = note = ""
-    if (candidate := students.candidate) is not None:
+    for candidate in (students.candidate, students.waiting):
+        if candidate is None:
+            continue
         who = "qualified" if candidate.qualified else "candidate"
         ready = len(replicas.ready_with(candidate.adapter))
         yield [name, who, candidate.adapter, "0 %", f"{ready} of {len(replicas.replicas)}", "", note]

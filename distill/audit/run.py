@@ -63,7 +63,7 @@ def audit(config: Config, workload: str) -> list[Watched]:
     data = config.data
     place = data / "audits" / place_of(data, workload).name
     before = read_routing(data).students_of(workload)
-    if not before.answering() and before.stage != "qualified":
+    if not before.answering() and before.next_up is None:
         return []
     make_folder(place)
     with lock_at_once(place / "lock") as held:
@@ -198,19 +198,18 @@ def _question(request: str) -> Question:
 
 
 def _begin_ramp(config: Config, workload: str) -> None:
-    """A night that was killed in its last moment has left a qualified candidate."""
+    """For a qualified one that waited for the canary before it, or that a night killed in its last moment has left."""
     promote = config.promote_of(workload)
     if promote.mode != "automatic":
         return
 
     def step(before: Students) -> Students:
-        candidate = before.candidate
-        waits = candidate is not None and candidate.qualified and candidate.adapter not in before.withdrawn
+        waits = before.next_up is not None and before.next_up.adapter not in before.withdrawn
         if not waits or before.held or before.canary is not None:
             return before
         return advance(before, ramp=promote.ramp, now=this_moment())
 
-    reason = "qualified, and nobody had begun its ramp"
+    reason = "qualified, and no canary is on its way"
     change_students(config.data, workload, step, author=AUTHOR, action="promote", reason=reason)
 
 

@@ -31,6 +31,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """Against it; 0 where there is no bar."""
     threshold: float
     """``promote.false_alarm_audits``: with as much evidence there is an alarm."""
+    doubt: bool = False
+    """It agrees less than is asked for, so it goes no further, alarm or none."""
 
 
 def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climbs: bool) -> Verdict:
@@ -44,18 +46,21 @@ def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climb
     bar = placed.agreement - promote.margin
     evidence = alarm_evidence(agreements, bar)
 
-    def verdict(advice: Advice, why: str) -> Verdict:
-        return Verdict(advice, why, len(agreements), mean, bar, evidence, threshold)
+    def verdict(advice: Advice, why: str, *, doubt: bool = False) -> Verdict:
+        return Verdict(advice, why, len(agreements), mean, bar, evidence, threshold, doubt)
 
     if evidence >= threshold:
         return verdict(
             "withdraw",
             f"agreement {mean:.3f} in {len(agreements):,} audited answers, {bar:.3f} is tolerated: "
             f"evidence {evidence:.3g} of {threshold:,.0f}",
+            doubt=True,
         )
     if mean is not None and mean < bar:
         return verdict(
-            "watch", f"it agrees less than is tolerated, but {len(agreements):,} answers are no evidence yet"
+            "watch",
+            f"it agrees less than is tolerated, but {len(agreements):,} answers are no evidence yet",
+            doubt=True,
         )
     if not climbs:
         return verdict("watch", "it does as well as is asked for, as far as is known")
@@ -65,7 +70,9 @@ def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climb
     at_step = math.fsum(step) / len(step)
     if at_step < bar or evidence > math.sqrt(threshold):
         return verdict(
-            "watch", f"agreement {at_step:.3f} at {placed.share:g} % is not enough to go on; {bar:.3f} would be"
+            "watch",
+            f"agreement {at_step:.3f} at {placed.share:g} % is not enough to go on; {bar:.3f} would be",
+            doubt=True,
         )
     return verdict(
         "widen",

@@ -16,8 +16,8 @@ from nightschool.wire.request import ABSENT, RequestBody
 _COLUMNS = ["messages", "tools", "response_format"]
 
 
-def fingerprints_of(files: Sequence[Path]) -> Counter[str]:
-    """How many examples of these files of a dataset have each prompt.
+def fingerprints_of(files: Sequence[Path], *, newest_only: bool = False) -> Counter[str]:
+    """How many examples of these files of a dataset (of the newest days in them) have each prompt.
 
     The fingerprint is that of the requests which the examples come from: an example holds the system prompt, the tools
     and the response format as they were on the wire.
@@ -25,8 +25,10 @@ def fingerprints_of(files: Sequence[Path]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for path in files:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=_COLUMNS):
+            for batch in file.iter_batches(columns=[*_COLUMNS, "newest"]):
                 for row in batch.to_pylist():
+                    if newest_only and not row["newest"]:
+                        continue
                     prompt = fingerprint(RequestBody(**{name: _raw(row[name]) for name in _COLUMNS}))
                     if prompt is not None:
                         counts[prompt] += 1

@@ -113,7 +113,7 @@ class _Scheduler:
 
     def _audit(self) -> None:
         """Where a student answers."""
-        if any(each.answering() or each.stage == "qualified" for each in self._students().values()):
+        if any(each.answering() or each.next_up is not None for each in self._students().values()):
             self._often("audit")
 
     def _shadow(self) -> None:

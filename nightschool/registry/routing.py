@@ -57,6 +57,9 @@ class Students(msgspec.Struct, kw_only=True, frozen=True):
     canary: Placed | None = None
     """On its way up; it takes its share first."""
     candidate: Candidate | None = None
+    """The newest one: it is being evaluated, or waits, qualified."""
+    waiting: Candidate | None = None
+    """Qualified, while a newer candidate is being evaluated; it is the candidate again if that one does not pass."""
     previous: Placed | None = None
     """Was live before ``live``; what a rollback of ``live`` returns to."""
     held: bool = False
@@ -73,6 +76,13 @@ class Students(msgspec.Struct, kw_only=True, frozen=True):
             return "qualified" if self.candidate.qualified else "evaluating"
         return "none" if self.live is None else "live"
 
+    @property
+    def next_up(self) -> Candidate | None:
+        """The qualified one that begins its ramp next."""
+        if self.candidate is not None and self.candidate.qualified:
+            return self.candidate
+        return self.waiting
+
     def answering(self) -> tuple[Placed, ...]:
         """Those that answer clients, the canary first."""
         return tuple(each for each in (self.canary, self.live) if each is not None)
@@ -84,7 +94,8 @@ class Students(msgspec.Struct, kw_only=True, frozen=True):
 
     def wanted(self) -> tuple[str, ...]:
         """Adapters that every replica has to hold, those that answer first; one that can be rolled back to is kept."""
-        names = [each.adapter for each in (*self.answering(), self.candidate, self.previous) if each is not None]
+        named = (*self.answering(), self.candidate, self.waiting, self.previous)
+        names = [each.adapter for each in named if each is not None]
         return tuple(dict.fromkeys(names))
 
 

@@ -3,7 +3,8 @@
 propose -> qualify -> start_canary -> widen … -> settle (live)      advance: the next of the last three
                                    roll_back at any share; hold and release by hand; at_share also back from live
 
-No adapter is in two places: the canary is not live, who answers is no candidate, and nobody stands behind itself.
+One is on its way up at a time: the newest that is qualified waits for its end. No adapter is in two places: the canary
+is not live, who answers neither waits nor is a candidate, and nobody stands behind itself.
 """
 
 from __future__ import annotations
@@ -21,35 +22,35 @@ class StepRefused(NightschoolError):
 
 
 def propose(before: Students, adapter: str) -> Students:
-    """Have replicas load an adapter, so that it can be evaluated."""
-    if adapter in (each.adapter for each in before.answering()):
+    """Have replicas load an adapter, so that it can be evaluated; one that is qualified already goes on waiting."""
+    known = (*before.answering(), before.candidate, before.waiting)
+    if adapter in (each.adapter for each in known if each is not None):
         return before
-    if before.candidate is not None and before.candidate.adapter == adapter:
-        return before
-    return replace(before, candidate=Candidate(adapter=adapter))
+    return replace(before, candidate=Candidate(adapter=adapter), waiting=before.next_up)
 
 
 def qualify(before: Students, adapter: str, *, fingerprints: tuple[str, ...], agreement: float | None) -> Students:
-    """The gate has let it pass on these prompts."""
+    """The gate has let it pass on these prompts; of those that wait the newest is kept."""
     if adapter in (each.adapter for each in before.answering()):
         return before
     return replace(
         before,
         candidate=Candidate(adapter=adapter, qualified=True, fingerprints=fingerprints, agreement=agreement),
+        waiting=None,
     )
 
 
 def drop_candidate(before: Students, adapter: str) -> Students:
-    """It did not pass: replicas need not hold it."""
+    """It did not pass: replicas need not hold it. One that waited behind it is the candidate again."""
     if before.candidate is None or before.candidate.adapter != adapter:
         return before
-    return replace(before, candidate=None)
+    return replace(before, candidate=before.waiting, waiting=None)
 
 
 def start_canary(before: Students, *, share: float, now: str) -> Students:
     """Let the qualified candidate answer ``share`` per cent; a canary before it is given up for it."""
-    candidate = before.candidate
-    if candidate is None or not candidate.qualified:
+    candidate = before.next_up
+    if candidate is None:
         raise StepRefused(
             "there is no qualified candidate",
             remedy="`nightschool promote W --adapter A --force` takes an adapter unjudged",
@@ -61,7 +62,9 @@ def start_canary(before: Students, *, share: float, now: str) -> Students:
         agreement=candidate.agreement,
         since=now,
     )
-    return replace(before, canary=canary, candidate=None)
+    if candidate is before.candidate:
+        return replace(before, canary=canary, candidate=None, waiting=None)
+    return replace(before, canary=canary, waiting=None)
 
 
 def give_up_canary(before: Students) -> Students:
@@ -95,8 +98,7 @@ def at_share(before: Students, *, share: float, now: str) -> Students:
 
     Below 100 the live one is a canary again: the one before it has the rest, or the teacher.
     """
-    waits = before.candidate is not None and before.candidate.qualified
-    if before.canary is not None or before.live is None or waits:
+    if before.canary is not None or before.live is None or before.next_up is not None:
         return _climb(before, share=share, now=now)
     if share >= 100:
         return before
@@ -131,7 +133,11 @@ def roll_back(before: Students, *, adapter: str | None = None, to_teacher: bool 
         dict.fromkeys((*before.withdrawn, *([each.adapter for each in answering] if to_teacher else [gone])))
     )
     if to_teacher:
-        return replace(before, live=None, canary=None, previous=None, withdrawn=withdrawn)
+        # None that waits must begin by itself now: whoever says this wants the teacher.
+        evaluated = before.candidate if before.candidate and not before.candidate.qualified else None
+        return replace(
+            before, live=None, canary=None, candidate=evaluated, waiting=None, previous=None, withdrawn=withdrawn
+        )
     return replace(_without(before, gone, now=now), withdrawn=withdrawn)
 
 
@@ -157,8 +163,7 @@ def force(
         since=now,
     )
     withdrawn = tuple(name for name in before.withdrawn if name != adapter)
-    candidate = before.candidate if before.candidate and before.candidate.adapter != adapter else None
-    after = replace(before, canary=None, candidate=candidate, withdrawn=withdrawn)
+    after = replace(_unproposed(before, adapter), canary=None, withdrawn=withdrawn)
     if share < 100:
         return replace(_without(after, adapter, now=now), canary=placed)
     return replace(after, live=placed, previous=_behind(before, adapter))
@@ -174,17 +179,23 @@ def _without(before: Students, gone: str, *, now: str) -> Students:
     canary = before.canary if before.canary is not None and before.canary.adapter != gone else None
     if before.live is None or before.live.adapter != gone:
         return replace(before, canary=canary)
-    back, candidate = before.previous, before.candidate
+    back = before.previous
     taken = (gone, *before.withdrawn, *([canary.adapter] if canary is not None else []))
     if back is None or back.adapter in taken:
         return replace(before, canary=canary, live=None, previous=None)
-    if candidate is not None and candidate.adapter == back.adapter:
-        candidate = None
-    return replace(before, canary=canary, live=replace(back, since=now), previous=None, candidate=candidate)
+    return replace(_unproposed(before, back.adapter), canary=canary, live=replace(back, since=now), previous=None)
+
+
+def _unproposed(before: Students, adapter: str) -> Students:
+    """It is no candidate, and does not wait: it answers."""
+    if before.waiting is not None and before.waiting.adapter == adapter:
+        before = replace(before, waiting=None)
+    return drop_candidate(before, adapter)
 
 
 def _agreement_for(before: Students, adapter: str) -> float | None:
-    known = [each for each in (*before.answering(), before.previous, before.candidate) if each is not None]
+    told = (*before.answering(), before.previous, before.candidate, before.waiting)
+    known = [each for each in told if each is not None]
     own = [each.agreement for each in known if each.adapter == adapter]
     return next((each for each in (*own, *(each.agreement for each in known)) if each is not None), None)
 

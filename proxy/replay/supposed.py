@@ -57,7 +57,7 @@ def with_adapter(students: Students, adapter: str, *, share: float, fingerprints
 
 def qualified_prompts(students: Students, piece: str) -> Mapping[str, tuple[str, ...]]:
     """The adapters whose name has ``piece`` in it, as far as the state knows on which prompts they are qualified."""
-    known = (students.previous, students.candidate, *reversed(students.answering()))
+    known = (students.previous, students.waiting, students.candidate, *reversed(students.answering()))
     return {each.adapter: each.fingerprints for each in known if each and each.fingerprints and piece in each.adapter}
 
 

@@ -72,7 +72,7 @@ def replica_name(url: str) -> str:
 def _roster(workload: str, students: Students, replicas: ReplicaStates, teacher_share: float) -> Roster:
     qualified = {
         each.adapter: frozenset(each.fingerprints)
-        for each in (students.previous, students.candidate, *reversed(students.answering()))
+        for each in (students.previous, students.waiting, students.candidate, *reversed(students.answering()))
         if each is not None
     }
     by_adapter = {adapter: _answerer(adapter, qualified.get(adapter, NEVER), replicas) for adapter in students.wanted()}

@@ -114,6 +114,41 @@ def test_a_candidate_that_did_not_pass_is_not_wanted_any_more() -> None:
     assert drop_candidate(proposed, "w--b") == live("w--a")
 
 
+def test_one_that_is_qualified_waits_behind_a_newer_candidate_until_that_has_passed() -> None:
+    climbing = start_canary(qualified("w--a"), share=5, now=NOW)
+    before = propose(qualified("w--b", climbing), "w--c")
+    assert before.wanted() == ("w--a", "w--c", "w--b")
+    assert before.next_up is not None
+    assert before.next_up.adapter == "w--b"
+
+    assert drop_candidate(before, "w--c") == qualified("w--b", climbing)
+    assert propose(before, "w--d").next_up == before.next_up
+    newer = qualify(before, "w--c", fingerprints=("f1",), agreement=0.9)
+    assert (newer.next_up, newer.waiting) == (newer.candidate, None)
+    assert newer.wanted() == ("w--a", "w--c")
+
+
+def test_one_that_waits_begins_though_a_newer_one_is_still_evaluated() -> None:
+    after = start_canary(propose(qualified("w--b"), "w--c"), share=5, now=NOW)
+    assert after.canary is not None
+    assert after.candidate is not None
+    assert (after.canary.adapter, after.candidate.adapter, after.waiting) == ("w--b", "w--c", None)
+
+
+def test_back_to_the_teacher_leaves_none_waiting_that_would_begin_by_itself() -> None:
+    climbing = start_canary(qualified("w--a"), share=5, now=NOW)
+    assert roll_back(qualified("w--b", climbing), to_teacher=True, now=NOW).next_up is None
+    evaluated = roll_back(propose(qualified("w--b", climbing), "w--c"), to_teacher=True, now=NOW)
+    assert (evaluated.next_up, evaluated.wanted()) == (None, ("w--c",))
+
+
+def test_one_that_waits_and_is_forced_waits_no_more() -> None:
+    before = propose(qualified("w--b"), "w--c")
+    after = force(before, "w--b", share=50, fingerprints=("f1",), now=NOW)
+    assert after.wanted() == ("w--b", "w--c")
+    assert force(before, "w--c", share=50, fingerprints=("f1",), now=NOW).next_up == before.waiting
+
+
 def test_a_step_of_the_ramp_for_another_canary_is_refused() -> None:
     before = start_canary(qualified("w--b"), share=5, now=NOW)
     with pytest.raises(StepRefused, match="w--a is no canary"):

@@ -30,12 +30,15 @@ class School:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url, self.trained = folder, url, 0
+        self.distill: dict[str, Any] = {"min_examples": 50, "test_share": 0.3}
+        self.base_model = BASE_MODEL
 
-    def mail(self, count: int, first: int = 0) -> None:
+    def mail(self, count: int, first: int = 0, *, system: Callable[[int], Message] = lambda number: SYSTEM) -> None:
+        """``system``: the system message of each, by its number."""
         file(
             self.folder,
             [
-                asked(number, SYSTEM, user(f"please sort mail {number}"), answer=says(label_of(number)))
+                asked(number, system(number), user(f"please sort mail {number}"), answer=says(label_of(number)))
                 for number in range(first, first + count)
             ],
         )
@@ -62,21 +65,22 @@ class School:
         return {
             "data": str(self.folder),
             "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}},
-            "student": {"base_model": BASE_MODEL, "replicas": [self.url]},
+            "student": {"base_model": self.base_model, "replicas": [self.url]},
             "workloads": {
                 "w": {
                     "when": {"path": "*"},
-                    "distill": {"min_examples": 50, "test_share": 0.3},
+                    "distill": self.distill,
                     "promote": rules,
                 }
             },
         }
 
     def train(self, dataset: str) -> str:
-        """As training does: the same dataset gives the same adapter, whose manifest names it."""
+        """As training does: the same dataset and settings give the same adapter, whose manifest names the dataset."""
         self.trained += 1
-        number = int.from_bytes(dataset.encode(), "big") % 1_000_003
-        return adapter(self.folder, number, dataset=dataset).name
+        made_of = f"{dataset} {self.distill.get('rank', '')} {self.base_model}".strip()
+        number = int.from_bytes(made_of.encode(), "big") % 1_000_003
+        return adapter(self.folder, number, dataset=dataset, created=f"2026-11-25T{self.trained:02}:00:00+00:00").name
 
     @property
     def answering(self) -> list[tuple[str, float]]:
