@@ -26,7 +26,7 @@ def distill(
     """Run a night: build a dataset, train a student on it, evaluate it, and let it up the ramp if the gate says so.
 
     The scheduler runs this very command. Interrupted or killed, the same command goes on where it was. With too few
-    answers, or too few new ones, it says so and ends well.
+    answers, or too few new ones, it says so and ends well. A student that was not let pass may be judged again.
 
     Examples:
 

@@ -42,6 +42,16 @@ def keys_of(messages: Iterable[Mapping[str, Any]], answer: Mapping[str, Any] | N
     return Keys(_number(state), _number(_next(state, answer, ids)) if answer else None, prefixes)
 
 
+def beginnings_of(messages: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The key of every beginning of a conversation as an input: of its first message, of its first two, and so on."""
+    ids: dict[Any, int] = {}
+    state, keys = _CHAIN, []
+    for message in messages:
+        state = _next(state, message, ids)
+        keys.append(_number(state))
+    return keys
+
+
 def conversation_key(name: str) -> int:
     """Of a conversation that the application named."""
     return _number(blake2b(_CONVERSATION + name.encode("utf-8", "replace"), digest_size=8).digest())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from distill.dataset.snapshot import place_of
+from distill.gate.criteria import Criteria
 from distill.journal import Journal, read_lines
 
 Outcome = Literal["too_few", "nothing_new", "undecided", "rejected", "withdrawn", "qualified", "held", "promoted"]
@@ -29,6 +30,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """File of the decision, below the data folder."""
     rows_needed: int | None = None
     """About so many more, where the gate was undecided and a number is in sight."""
+    made_by: dict[str, Any] | None = None
+    """The base model, and the settings of the training that the configuration gave; null in older reports."""
+    criteria: Criteria | None = None
+    """What the gate has decided by."""
 
 
 def nights_of(data: Path) -> Path:

@@ -1,6 +1,7 @@
 """One night.
 
     dataset -> train (a process of its own) -> propose, load -> evaluate -> gate -> the first share of the ramp
+       └── the last student may only have to be judged again ──┘
 
 Every stage finds what it had done before, so a night that was killed is simply run again. Whatever comes of it, who
 answers now goes on answering until the last stage has said otherwise.
@@ -15,7 +16,7 @@ from typing import Any
 
 from distill.dataset.build import TooFewExamples, build
 from distill.dataset.settings import settings_of
-from distill.dataset.snapshot import DatasetManifest, datasets_of
+from distill.dataset.snapshot import DatasetManifest
 from distill.evaluate.candidate import Candidate
 from distill.evaluate.order import candidate_of, order_of
 from distill.evaluate.result import Manifest
@@ -26,18 +27,16 @@ from distill.gate.dossier import dossiers_of, keep_decision
 from distill.gate.pairs import newest_evaluation
 from distill.night.follow import AUTHOR, follow
 from distill.night.ready import replicas_with
-from distill.night.report import Outcome, Report, keep, reports_of
+from distill.night.report import Outcome, Report, keep
 from distill.night.standing import Night, now, only_night
+from distill.night.todo import Todo, made_by, todo
 from distill.selection import Selection
 from nightschool.config import Config, Promote
 from nightschool.errors import NightschoolError
-from nightschool.registry.adapters import adapters_of
 from nightschool.registry.change import change_students
 from nightschool.registry.routing import Students, read_routing
 from nightschool.registry.steps import propose
 
-LEAST_NEW_SHARE = 0.02
-"""Of the answers that the newest student has learned from: with fewer new ones a night trains no other."""
 _LOADS_WITHIN_S = 600.0
 
 
@@ -78,12 +77,21 @@ def _run(plan: Plan, night: Night) -> dict[str, Any]:
         dataset = _dataset(plan)
     except TooFewExamples as error:
         return _told("too_few", str(error))
-    if (why := None if plan.again else _nothing_new(plan, dataset)) is not None:
-        return _told("nothing_new", why, dataset=dataset.name)
+    wanted = Todo("train", "asked for") if plan.again else todo(plan.config, plan.workload, dataset)
+    if wanted.what == "nothing":
+        return _told("nothing_new", wanted.why, dataset=dataset.name)
     plan.say(f"dataset {dataset.name}: {dataset.sides['train'].answers:,} answers to learn")
-    night.enter("train")
-    adapter = plan.train(dataset.name)
-    made = {"dataset": dataset.name, "adapter": adapter}
+    plan.say(f"{wanted.what}: {wanted.why}")
+    if wanted.adapter is None:
+        night.enter("train")
+        adapter, why = plan.train(dataset.name), f"trained on {dataset.name}"
+    else:
+        adapter, why = wanted.adapter, f"judged again: {wanted.why}"
+    made: dict[str, Any] = {
+        "dataset": dataset.name,
+        "adapter": adapter,
+        "made_by": made_by(plan.config, plan.workload),
+    }
     if adapter in _students(plan).withdrawn:
         return _told("withdrawn", f"{adapter} was rolled back: no night brings it back", **made)
     night.enter("load")
@@ -93,14 +101,18 @@ def _run(plan: Plan, night: Night) -> dict[str, Any]:
         lambda before: propose(before, adapter),
         author=AUTHOR,
         action="propose",
-        reason=f"trained on {dataset.name}",
+        reason=why,
     )
     replicas = replicas_with(plan.data, adapter, patience_s=_LOADS_WITHIN_S, say=plan.say)
     night.enter("evaluate")
     evaluation = _evaluate(plan, dataset, adapter, replicas)
     night.enter("gate")
     decision, dossier = _decide(plan, evaluation)
-    made |= {"evaluation": evaluation.id, "dossier": str(dossier.relative_to(plan.data))}
+    made |= {
+        "evaluation": evaluation.id,
+        "dossier": str(dossier.relative_to(plan.data)),
+        "criteria": criteria_of(plan.promote),
+    }
     plan.say(f"gate: {decision.verdict}: {decision.reasons[0]}")
     night.enter("promote")
     said = follow(plan.config, plan.workload, dataset, evaluation, decision)
@@ -111,29 +123,6 @@ def _dataset(plan: Plan) -> DatasetManifest:
     return build(
         plan.data, Selection.configured(plan.config, plan.workload), settings_of(plan.config.distill_of(plan.workload))
     )
-
-
-def _nothing_new(plan: Plan, dataset: DatasetManifest) -> str | None:
-    """Why no student is trained: the newest one was judged, and has learned nearly all that there is."""
-    adapters, reports = adapters_of(plan.data, plan.workload), reports_of(plan.data, plan.workload)
-    if not adapters:
-        return None
-    newest = adapters[-1]
-    if not any(report.adapter == newest.name for report in reports):
-        return None
-    if (before := _dataset_named(plan, newest.dataset.name)) is None:
-        return None
-    sides = [(each.sides["train"], each.sides["test"]) for each in (before, dataset)]
-    if any(old.labelled != new.labelled for old, new in zip(*sides, strict=True)):
-        return None
-    old, new = (train.answers for train, _ in sides)
-    if new - old >= max(1, LEAST_NEW_SHARE * old):
-        return None
-    return f"{max(new - old, 0):,} new answers since {newest.name}, which has learned {old:,}: too few for another one"
-
-
-def _dataset_named(plan: Plan, name: str) -> DatasetManifest | None:
-    return next((each for each in datasets_of(plan.data, plan.workload) if each.name == name), None)
 
 
 def _evaluate(plan: Plan, dataset: DatasetManifest, adapter: str, replicas: list[str] | None) -> Manifest:
@@ -173,5 +162,5 @@ def _students(plan: Plan) -> Students:
     return read_routing(plan.data).students_of(plan.workload)
 
 
-def _told(outcome: Outcome, words: str, **made: str) -> dict[str, Any]:
+def _told(outcome: Outcome, words: str, **made: Any) -> dict[str, Any]:
     return {"outcome": outcome, "told": words, **made}

@@ -36,6 +36,7 @@ from distill.shadow.sample import Wish, cases
 from nightschool.config import Config
 from nightschool.engine.replica import Replica
 from nightschool.errors import StoreBusy
+from nightschool.registry.adapters import find_adapter
 from nightschool.registry.replicas import ReplicaState, read_replicas
 from nightschool.registry.routing import read_routing
 from nightschool.store.durable import make_folder
@@ -70,6 +71,8 @@ class Shadowed(NamedTuple):
 class _Undecided(NamedTuple):
     adapter: str
     dataset: DatasetManifest
+    """That it was judged by."""
+    learned: DatasetManifest
     evaluation: Evaluation
     manifest: Manifest
 
@@ -102,11 +105,13 @@ def _undecided(data: Path, workload: str) -> _Undecided | None:
     last = next((each for each in reversed(reports_of(data, workload)) if each.adapter == candidate.adapter), None)
     if last is None or last.outcome != "undecided" or last.evaluation is None:
         return None
-    dataset = next((each for each in datasets_of(data, workload) if each.name == last.dataset), None)
-    if dataset is None:
+    datasets = {each.name: each for each in datasets_of(data, workload)}
+    dataset = datasets.get(last.dataset or "")
+    learned = datasets.get(find_adapter(data, workload, candidate.adapter).dataset.name)
+    if dataset is None or learned is None:
         return None
     evaluation = newest_evaluation(data, workload, last.evaluation)
-    return _Undecided(candidate.adapter, dataset, evaluation, read_manifest(evaluation.folder))
+    return _Undecided(candidate.adapter, dataset, learned, evaluation, read_manifest(evaluation.folder))
 
 
 def _answer(
@@ -117,7 +122,7 @@ def _answer(
         workload=workload,
         since_us=int(datetime.fromisoformat(found.dataset.last).timestamp() * 1e6),
         known=known,
-        dataset=folder_of(config.data, found.dataset),
+        dataset=folder_of(config.data, found.learned),
         share=config.promote_of(workload).shadow,
         most=MOST_AT_ONCE,
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import pyarrow.parquet as pq
 
 from distill.dataset.identity import keys_of
+from distill.dataset.learned import learned_inputs
 from distill.draw import drawn
 from distill.evaluate.cases import Case
 from distill.labels.answer import logged_answer
@@ -34,7 +34,7 @@ class Wish(NamedTuple):
     """After the last exchange of the dataset: none of them can have been learned."""
     known: Collection[str]
     dataset: Path
-    """Its folder. A question that it has an answer to in training or validation proves nothing, asked again."""
+    """Folder of the one it has learned. A question answered there in training or validation proves nothing again."""
     share: float
     """Per cent."""
     most: int
@@ -58,18 +58,6 @@ def _cases(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[Case]:
         read = [case for row in _read(store, some) if (case := _case(*row)) is not None]
         found += [case for case in read if keys_of(case.question.messages, None).input not in learned]
     return found[: wish.most]
-
-
-def learned_inputs(dataset: Path) -> frozenset[int]:
-    """Of every prompt whose answer is on the training or the validation side."""
-    keys: set[int] = set()
-    for side in ("train", "validation"):
-        with pq.ParquetFile(dataset / f"{side}.parquet") as file:
-            for batch in file.iter_batches(batch_size=256, columns=["messages", "learn"]):
-                for row in batch.to_pylist():
-                    messages = json_text.decode(row["messages"].encode("utf-8", "replace"))
-                    keys |= {keys_of(messages[:place], None).input for place in row["learn"]}
-    return frozenset(keys)
 
 
 def _read(store: duckdb.DuckDBPyConnection, chosen: list[str]) -> list[tuple[str, str | None, str, str]]:
