@@ -84,7 +84,7 @@ def test_other_criteria_have_the_same_student_judged_again_once(school: School) 
 
 def test_an_undecided_student_is_judged_again_when_as_many_rows_have_come_as_matter(school: School) -> None:
     school.night(min_rows=5000)
-    wanted = {"min_rows": groups_tested(school) + 2}
+    wanted: dict[str, Any] = {"min_rows": groups_tested(school) + 2}
     assert school.night(**wanted) == "undecided"
     assert reports_of(school.folder, "w")[-1].rows_needed == 2
     for number in range(500, 530):
