@@ -33,6 +33,9 @@ LEAST_NEW_SHARE = 0.02
 LEAST_OF_NEEDED = 0.5
 """Of the test groups that the gate has asked for, an estimate that is rather too high: with fewer it judges no more."""
 
+_STAMP = len("20261125T020000")
+"""Of a dossier's name: its time, to the second."""
+
 
 class Todo(NamedTuple):
     """One of the three, and why."""
@@ -139,10 +142,10 @@ def _worth_judging(config: Config, workload: str, last: _Last, dataset: DatasetM
 
 def _shadow_decided(data: Path, workload: str, last: _Last) -> bool:
     """The shadow goes on judging an undecided student by new rows, and what it has decided counts."""
-    before = Path(last.report.dossier or "").name
+    begin = Path(last.report.dossier or "").name[:_STAMP]
     for path in dossiers_of(data, workload).glob("*.json"):
         with suppress(DossierError):  # of a damaged one nothing can be told
-            if path.name > before and read_dossier(path).subject.get("shadow", {}).get("adapter") == last.adapter:
+            if path.name >= begin and read_dossier(path).subject.get("shadow", {}).get("adapter") == last.adapter:
                 return True
     return False
 
