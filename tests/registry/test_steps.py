@@ -221,7 +221,8 @@ def test_whatever_is_done_no_adapter_is_in_two_places_and_a_rollback_withdraws_w
             continue
         answering = [each.adapter for each in state.answering()]
         assert len(set(answering)) == len(answering)
-        assert state.candidate is None or state.candidate.adapter not in answering
+        proposed = [each.adapter for each in (state.candidate, state.waiting) if each is not None]
+        assert len({*answering, *proposed}) == len(answering) + len(proposed)
         assert state.previous is None or (state.live is not None and state.previous.adapter != state.live.adapter)
         assert sum(share for _, share in state.shares()) <= 100
         if answering:
