@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Protocol
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -46,6 +47,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._door = door
         self.turn = door.turn
         self._in_head = False
+        """Until it is complete; one that asks for an upgrade is so when it is read again without."""
         self._in_request = False
         """The parser has begun with a request and not ended it."""
         self._requests = 0
@@ -80,7 +82,7 @@ class FrontProtocol(HttpToolsProtocol):
         before: Any = self.cycle
         requests, in_head = self._requests, self._in_head
         self._body_came = False
-        super().data_received(data)
+        self._parse(data)
         is_one = between and self._requests == requests + 1
         if self._in_head:
             self._bound_head(len(data) if in_head or is_one else 0)  # else a part of it is of the request before
@@ -89,6 +91,40 @@ class FrontProtocol(HttpToolsProtocol):
         if self._in_request and not self._in_head:
             self.idle_since = self.loop.time()
             self._bound_framing(0 if self._body_came else len(data))
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            behind = self._behind_upgrade(data)
+            while behind is not None:
+                self._read_without_upgrade()
+                behind = self._behind_upgrade(behind)
+        except httptools.HttpParserError:
+            problem = "Invalid HTTP request received."
+            self.logger.warning(problem)
+            self.send_400_response(problem)
+
+    def _behind_upgrade(self, data: bytes | memoryview) -> memoryview | None:
+        """What follows a head that asks for an upgrade, where the parser stops; None where no head does."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return memoryview(data)[upgrade.args[0] :] if self._in_head else None
+        return None
+
+    def _read_without_upgrade(self) -> None:
+        """Read the head again, of the plain request that RFC 9110 section 7.8 lets it be.
+
+        The parser has ended the request with its head and holds what follows for another protocol's, also where a
+        length or chunks announce a body.
+        """
+        lines = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        lines += [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        if self._length is not None:
+            lines.append(b"content-length: %d\r\n" % self._length)
+        self._requests -= 1  # it is the same one
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self.parser.feed_data(b"".join((*lines, b"\r\n")))
 
     def _bound_head(self, more_bytes: int) -> None:
         self._head_bytes += more_bytes
@@ -148,6 +184,8 @@ class FrontProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            return  # nothing has begun: it is read without its upgrade
         self._in_head = False
         self.idle_since = math.inf
         version = self.parser.get_http_version()
@@ -186,6 +224,8 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._in_head:
+            return
         self._in_request = False
         self.idle_since = self.loop.time() if self.cycle.response_complete else math.inf
         super().on_message_complete()
@@ -226,9 +266,6 @@ class FrontProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(b"400 Bad Request", msg)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """The upgrade is ignored, as RFC 9110 section 7.8 allows; the request is answered as plain HTTP."""
 
     def _refuse(self, status: bytes, problem: str) -> None:
         body = error_object(f"nightschool: {problem}", "invalid_request_error")

@@ -19,6 +19,7 @@ def shape(*lines: bytes, body: bytes = BODY, first: bytes = b"POST /v1/chat/comp
 
 LENGTH = b"content-length: %d" % len(BODY)
 CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+UPGRADE = b"connection: upgrade\r\nupgrade: h2c"
 SHAPES = {
     "length and chunks": shape(LENGTH, b"transfer-encoding: chunked", body=CHUNKED),
     "chunks and length": shape(b"transfer-encoding: chunked", LENGTH, body=CHUNKED),
@@ -50,6 +51,10 @@ SHAPES = {
     "no version": shape(LENGTH, first=b"POST /v1/chat/completions"),
     "a version of the future": shape(LENGTH, first=b"POST /v1/chat/completions HTTP/3.7"),
     "a blank in the target": shape(LENGTH, first=b"POST /v1/chat completions HTTP/1.1"),
+    "length and chunks beside an upgrade": shape(UPGRADE, LENGTH, b"transfer-encoding: chunked", body=CHUNKED),
+    "two lengths beside an upgrade": shape(UPGRADE, LENGTH, b"content-length: 3"),
+    "an unknown coding beside an upgrade": shape(UPGRADE, b"transfer-encoding: xchunked", body=CHUNKED),
+    "a coding behind chunked beside an upgrade": shape(UPGRADE, b"transfer-encoding: chunked, identity", body=CHUNKED),
     "two hosts": shape(b"host: elsewhere", LENGTH),
 }
 
@@ -97,3 +102,16 @@ def test_a_head_without_end_is_cut_off(proxy: RunningProxy) -> None:
             pass  # cut off before it had finished: as good
 
     assert ask(proxy.url, chat_request()).status == 200
+
+
+@pytest.mark.parametrize("framing", [b"content-length: %d" % len(INNER), b"transfer-encoding: chunked"])
+def test_a_body_beside_an_upgrade_is_never_a_request(
+    proxy: RunningProxy, upstream: ScriptedUpstream, framing: bytes
+) -> None:
+    body = INNER if b"length" in framing else b"%x\r\n%b\r\n0\r\n\r\n" % (len(INNER), INNER)
+    with RawConnection(proxy.url) as connection:
+        for _ in range(2):
+            connection.send(shape(UPGRADE, framing, body=body))
+            assert connection.answer().status < 500
+
+    assert [(seen.target, seen.body) for seen in upstream.seen] == [("/v1/chat/completions", INNER)] * 2
