@@ -46,6 +46,8 @@ class ClientConnection(Protocol):
 
     def on_response_complete(self) -> None: ...
 
+    def read_on(self) -> None: ...
+
 
 class Client:
     """One request, and the way back for its answer."""
@@ -172,6 +174,8 @@ class Client:
             raise ClientLeft
         data = bytes(self.body)
         self.body = bytearray()
+        if not self.more_body and self._protocol.flow.read_paused:
+            self._protocol.read_on()  # a long body has paused it, and nobody else would ask for more
         return data, self.more_body
 
     # -- the answer

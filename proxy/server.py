@@ -25,6 +25,8 @@ from proxy.turn import Turn
 MAX_HEAD_BYTES = 64 * 1024
 KEEP_ALIVE_S = 75
 BACKLOG = 4096
+MOST_WAITING = 8
+"""Requests that wait for the answer to another; behind them nothing is read, so that a flood of them is bounded."""
 
 
 class Door(Protocol):
@@ -61,11 +63,17 @@ class FrontProtocol(HttpToolsProtocol):
         """Of the request before: mostly the same."""
         self._known: KnownHead | None = None
         """Of the request before, if it can be recognised without the parser."""
+        self._answered: Any = None
+        """The request that is being answered, while others wait for it: then ``cycle`` is the last of those."""
         self.idle_since = self.loop.time()
         """Loop time since when nothing of a request has come; infinite while the next word is the proxy's."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        answered, self._answered = self._answered, None
+        if answered is not None and not answered.response_complete:
+            answered.disconnected = True
+            answered.message_event.set()
         # Requests hold their connection and it holds them: let go, or each connection stays until the collector comes,
         # which for one that outlived a collection is after millions of requests.
         self.cycle = None  # type: ignore[assignment]
@@ -191,11 +199,14 @@ class FrontProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0") or self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
             raise ValueError("RFC 9112 section 3.2: exactly one Host, and a version")  # becomes a 400
+        before: Any = self.cycle
         if not self.url.startswith(API_PREFIXES):
             if self._length is not None:
                 self.headers.append((b"content-length", b"%d" % self._length))
             self.expect_100_continue = any(h == b"expect" and v.lower() == b"100-continue" for h, v in self.headers)
             super().on_headers_complete()
+            if self.pipeline:
+                self._wait_for(before)
             return
         if self._head is None or self._head.headers != self.headers:
             self._head = RequestHead(self.headers)
@@ -211,13 +222,21 @@ class FrontProtocol(HttpToolsProtocol):
             keep_alive=modern and self.parser.should_keep_alive(),
             knows_chunks=modern,
         )
-        before: Any = self.cycle
         self.cycle = client  # type: ignore[assignment]
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
-            self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+            self._wait_for(before)
+
+    def _wait_for(self, before: Any) -> None:
+        """``cycle`` is in the pipeline, behind ``before``."""
+        if self._answered is None:
+            self._answered = before
+        if len(self.pipeline) < MOST_WAITING:
+            self.flow.resume_reading()  # uvicorn has paused it; and nobody would see that the client leaves
+        else:
+            self.flow.pause_reading()
 
     def on_body(self, body: bytes) -> None:
         self._body_came = True
@@ -235,23 +254,34 @@ class FrontProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:
-            self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            cycle, app = self.pipeline.pop()
+            self._answered = cycle if self.pipeline else None
+            self.idle_since = max(self.idle_since, self.loop.time())  # for what it owes it has as long as any other
+            self._start_asgi_task(cycle, app)
         else:
             self.idle_since = self.loop.time()
+        if self.flow.read_paused:
+            self.read_on()
+
+    def read_on(self) -> None:
+        """Unless enough requests wait; while nothing is read, nobody sees that the client leaves."""
+        if len(self.pipeline) < MOST_WAITING:
+            self.flow.resume_reading()
 
     def shutdown(self) -> None:
         self.turn.end()  # the connection is closed if its answer is complete, which may have to be written yet
         super().shutdown()
 
     def close_if_idle(self) -> None:
-        if self.loop.time() - self.idle_since > KEEP_ALIVE_S and not self.flow.read_paused:
+        if self.flow.read_paused or self.pipeline:
+            return  # it is the client that waits
+        if self.loop.time() - self.idle_since > KEEP_ALIVE_S:
             self.transport.close()
 
     def stop_request(self) -> None:
-        client: Any = self.cycle
+        client = self._answered or self.cycle
+        self.pipeline.clear()  # none of them begins any more
         if isinstance(client, Client):
             client.stop()
 

@@ -77,6 +77,54 @@ def test_leaving_before_there_is_an_answer(
     assert record == {"complete": False, "error_type": "client_left", "status": None}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("prompt_bytes", [20_000, 100_000, 500_000, 5_000_000])
+def test_leaving_behind_a_long_prompt(
+    proxy: RunningProxy, upstream: ScriptedUpstream, prompt_bytes: int, stream: bool
+) -> None:
+    connection = RawConnection(proxy.url)
+    messages = [{"role": "user", "content": "x" * prompt_bytes}]
+    connection.send(chat_request(headers=[("x-scripted", "hang-before-head")], messages=messages, stream=stream))
+    until(lambda: upstream.seen and upstream.seen[0].body_complete)
+    left = time.monotonic()
+    by_closing(connection)
+
+    assert_cancelled(upstream, left)
+    until(lambda: proxy.rows("SELECT complete, error_type FROM exchanges WHERE error_type IS NOT NULL"))
+    (record,) = proxy.rows("SELECT complete, error_type, status FROM exchanges")
+    assert record == {"complete": False, "error_type": "client_left", "status": None}
+
+
+@pytest.mark.parametrize("file_bytes", [100_000, 5_000_000])
+def test_leaving_behind_an_upload(proxy: RunningProxy, upstream: ScriptedUpstream, file_bytes: int) -> None:
+    connection = RawConnection(proxy.url)
+    headers = [("content-type", "application/octet-stream"), ("x-scripted", "hang-before-head")]
+    connection.send(request("POST", "/v1/files", headers, bytes(file_bytes)))
+    until(lambda: upstream.seen and upstream.seen[0].body_complete)
+    left = time.monotonic()
+    by_closing(connection)
+
+    assert_cancelled(upstream, left)
+
+
+@pytest.mark.parametrize("waiting", [1, 5])
+@pytest.mark.parametrize("leave", [by_closing, by_resetting])
+def test_leaving_while_more_requests_wait_for_the_answer(
+    proxy: RunningProxy, upstream: ScriptedUpstream, leave: Leave, waiting: int
+) -> None:
+    connection = RawConnection(proxy.url)
+    connection.send(chat_request("hang-before-head") + chat_request() * waiting)
+    until(lambda: upstream.open_answers == 1)
+    left = time.monotonic()
+    leave(connection)
+
+    assert_cancelled(upstream, left)
+    until(lambda: proxy.rows("SELECT complete FROM exchanges WHERE error_type IS NOT NULL"))
+    (record,) = proxy.rows("SELECT complete, error_type FROM exchanges")
+    assert record == {"complete": False, "error_type": "client_left"}
+    assert len(upstream.seen) == 1
+
+
 def test_leaving_in_the_middle_of_an_upload(proxy: RunningProxy, upstream: ScriptedUpstream) -> None:
     connection = RawConnection(proxy.url)
     headers = [("content-type", "application/octet-stream"), ("content-length", "10000000")]

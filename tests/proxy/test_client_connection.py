@@ -66,6 +66,38 @@ async def test_a_connection_that_asks_nothing_for_long_is_closed_and_one_under_w
         writer.close()
 
 
+async def test_what_is_owed_of_a_request_that_waits_is_asked_for_once_its_turn_has_come() -> None:
+    answers: list[asyncio.Event] = []
+
+    async def answer(client: Client) -> None:
+        answers.append(asyncio.Event())
+        await answers[-1].wait()
+        while (await client.read())[1]:
+            pass
+        await of_known_length(client)
+
+    owing = get(b"content-length: 5", b"expect: 100-continue", method=b"POST")
+    async with running(answer) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET + owing)
+        while not answers:
+            await asyncio.sleep(0.01)
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, FrontProtocol)
+        connection.idle_since -= KEEP_ALIVE_S
+        close_idle(server)  # the first is being answered, and may take its time
+        answers[0].set()
+        await asyncio.wait_for(reader.readuntil(b"hello"), 5)
+        close_idle(server)
+        answers[1].set()
+        await asyncio.wait_for(reader.readuntil(b"HTTP/1.1 100 Continue\r\n\r\n"), 5)
+
+        connection.idle_since -= KEEP_ALIVE_S
+        close_idle(server)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
 def connections_in_memory() -> int:
     return sum(type(known) is FrontProtocol for known in gc.get_objects())
 
