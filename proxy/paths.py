@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 _DOTS = re.compile(rb"(?:/|%2f)(?:\.|%2e){1,2}(?:/|%2f|$)", re.IGNORECASE)
+_BEFORE_PATH = re.compile(rb"https?://[^/?#]+", re.IGNORECASE)
 _AZURE = re.compile(r"/openai(?:/deployments/(?P<deployment>[^/]+)|/v1)?(?P<endpoint>/.*)?", re.DOTALL)
 
 API_PREFIXES = (b"/v1/", b"/openai/")
@@ -37,6 +38,15 @@ def api_path(raw_path: bytes) -> ApiPath:
     assert match is not None
     deployment = match["deployment"]
     return ApiPath(match["endpoint"] or "/", unquote(deployment) if deployment else None)
+
+
+def origin_form(target: bytes) -> bytes:
+    """Path and query of a request's target, also of one that names the host (RFC 9112 section 3.2.2); others stay."""
+    before = _BEFORE_PATH.match(target)
+    if before is None:
+        return target
+    path = target[before.end() :]
+    return path if path.startswith(b"/") else b"/" + path
 
 
 def climbs(raw_path: bytes) -> bool:

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from proxy.answers import error_object
 from proxy.client import Client
 from proxy.known_head import KnownHead, divided
-from proxy.paths import API_PREFIXES
+from proxy.paths import API_PREFIXES, origin_form
 from proxy.request_head import RequestHead
 from proxy.turn import Turn
 
@@ -199,15 +199,11 @@ class FrontProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in ("1.1", "1.0") or self._hosts > 1 or (self._hosts == 0 and version == "1.1"):
             raise ValueError("RFC 9112 section 3.2: exactly one Host, and a version")  # becomes a 400
-        before: Any = self.cycle
         if not self.url.startswith(API_PREFIXES):
-            if self._length is not None:
-                self.headers.append((b"content-length", b"%d" % self._length))
-            self.expect_100_continue = any(h == b"expect" and v.lower() == b"100-continue" for h, v in self.headers)
-            super().on_headers_complete()
-            if self.pipeline:
-                self._wait_for(before)
-            return
+            self.url = origin_form(self.url)
+            if not self.url.startswith(API_PREFIXES):
+                self._ask_application()
+                return
         if self._head is None or self._head.headers != self.headers:
             self._head = RequestHead(self.headers)
         raw_path, _, query = self.url.partition(b"?")
@@ -222,11 +218,21 @@ class FrontProtocol(HttpToolsProtocol):
             keep_alive=modern and self.parser.should_keep_alive(),
             knows_chunks=modern,
         )
+        before: Any = self.cycle
         self.cycle = client  # type: ignore[assignment]
         if before is None or before.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
             self.pipeline.appendleft((self.cycle, self.app))
+            self._wait_for(before)
+
+    def _ask_application(self) -> None:
+        if self._length is not None:
+            self.headers.append((b"content-length", b"%d" % self._length))
+        self.expect_100_continue = any(h == b"expect" and v.lower() == b"100-continue" for h, v in self.headers)
+        before = self.cycle
+        super().on_headers_complete()
+        if self.pipeline:
             self._wait_for(before)
 
     def _wait_for(self, before: Any) -> None:

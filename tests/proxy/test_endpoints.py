@@ -11,7 +11,7 @@ import pytest
 from demo.scripted_upstream import ScriptedUpstream
 from demo.upstream.behaviour import TEXT, Behaviour
 from tests.proxy.asking import MESSAGES, tagged
-from tests.raw import ask, request
+from tests.raw import RawConnection, ask, chat_request, request
 from tests.running import RunningProxy
 
 DELTAS = len(Behaviour().deltas)
@@ -133,6 +133,31 @@ def test_every_method_and_path_is_forwarded_as_it_is(
     (seen,) = upstream.seen
     assert through.status == 200
     assert (seen.method, seen.target, seen.body) == (method, target, body or b"")
+
+
+@pytest.mark.parametrize("host", ["localhost", "elsewhere.example:8080"])
+def test_a_target_that_names_a_host_is_forwarded_by_its_path(
+    proxy: RunningProxy, upstream: ScriptedUpstream, host: str
+) -> None:
+    with RawConnection(proxy.url) as connection:
+        for _ in range(2):
+            connection.send(chat_request(target=f"http://{host}/v1/chat/completions?a=b"))
+            assert connection.answer().status == 200
+        connection.send(request("GET", f"http://{host}/healthz"))
+        assert connection.answer().status == 200
+
+    assert [seen.target for seen in upstream.seen] == ["/v1/chat/completions?a=b"] * 2
+    assert [seen.header("host") for seen in upstream.seen] == [upstream.url.removeprefix("http://")] * 2
+
+
+@pytest.mark.parametrize("target", ["*", "http://localhost", "http://localhost?a=b", "gopher://localhost/v1/models"])
+def test_a_target_without_a_path_of_the_api_is_404(
+    proxy: RunningProxy, upstream: ScriptedUpstream, target: str
+) -> None:
+    answer = ask(proxy.url, request("OPTIONS", target))
+
+    assert (answer.status, set(answer.json()["error"])) == (404, {"message", "type", "param", "code"})
+    assert upstream.seen == []
 
 
 def test_head_and_204_pass_without_a_body(proxy: RunningProxy, upstream: ScriptedUpstream) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.paths import API_PREFIXES, ApiPath, api_path, climbs
+from proxy.paths import API_PREFIXES, ApiPath, api_path, climbs, origin_form
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,26 @@ def test_a_path_with_dot_segments_climbs(raw_path: bytes) -> None:
 )
 def test_a_path_with_dots_in_its_names_does_not_climb(raw_path: bytes) -> None:
     assert not climbs(raw_path)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://proxy/v1/models", b"/v1/models"),
+        (b"http://proxy:8080/v1/models?a=http://b/c", b"/v1/models?a=http://b/c"),
+        (b"HTTPS://user:word@[::1]:80/v1/a%2Fb", b"/v1/a%2Fb"),
+        (b"http://proxy//v1/models", b"//v1/models"),
+        (b"http://proxy", b"/"),
+        (b"http://proxy?a=b", b"/?a=b"),
+    ],
+)
+def test_a_target_with_a_host_means_its_path(target: bytes, path: bytes) -> None:
+    assert origin_form(target) == path
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"/v1/models", b"/http://proxy/v1/models", b"*", b"proxy:80", b"gopher://proxy/v1/models", b"http:///v1/models"],
+)
+def test_every_other_target_stays(target: bytes) -> None:
+    assert origin_form(target) == target
