@@ -250,7 +250,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._in_head:
-            return
+            return  # it asks for an upgrade, and will be read without
         self._in_request = False
         self.idle_since = self.loop.time() if self.cycle.response_complete else math.inf
         super().on_message_complete()
