@@ -1,4 +1,4 @@
-"""The record: one exchange as it is stored (schema version 1), and its id.
+"""The record: one exchange as it is stored (schema version 2), and its id.
 
 A field that is ``None`` is not known; zero is zero. Times are microseconds since the epoch, UTC.
 """
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 has ``failed_adapter``."""
 
 
 class Record(msgspec.Struct, kw_only=True, frozen=True):
@@ -63,6 +64,8 @@ class Record(msgspec.Struct, kw_only=True, frozen=True):
     tags: dict[str, str] = {}
     client: str | None = None
     """Keyed hash of the caller's credential."""
+    failed_adapter: str | None = None
+    """Of a student that was chosen, and for which its teacher answered; ``reason`` says why."""
 
 
 class Feedback(msgspec.Struct, kw_only=True, frozen=True):

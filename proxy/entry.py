@@ -24,7 +24,7 @@ class Entry:
         "_begun",
         "_content_encoding",
         "_content_type",
-        "_fell_back",
+        "_failed",
         "_first_byte_at",
         "_head",
         "_own_s",
@@ -63,7 +63,8 @@ class Entry:
         self._head = head
         self._route = route
         self._upstream = route.replicas[0].name if route.replicas else route.upstreams[0]
-        self._fell_back = False
+        self._failed: Route | None = None
+        """The student's that gave no answer."""
         self._reason = route.reason
         self._recording = runtime.recording.recording(head.control.record)
         self._begun = False
@@ -76,11 +77,11 @@ class Entry:
         runtime.metrics.open_requests += 1
 
     def begin(self, facts: RequestFacts, body: RequestBody, *, method: bytes) -> None:
-        """Journal the request; the second call, for another upstream, says nothing new."""
+        """Journal the request, and who was chosen first; the second call, for another upstream, says nothing new."""
         if self._begun:
             return
         self._begun = True
-        route, head = self._route, self._head
+        route, head = self._failed or self._route, self._head
         key = head.credential
         meta = wal.Request(
             id=self.id,
@@ -111,12 +112,12 @@ class Entry:
     def answered_by(self, upstream: str, reason: str) -> None:
         """``reason`` is told unless there is a better one: that a student failed."""
         self._upstream = upstream
-        if not self._fell_back:
+        if self._failed is None:
             self._reason = reason
 
     def fall_back(self, teacher: Route, reason: str) -> None:
         """The student gave no answer: from now on everything is said of its teacher's."""
-        self._fell_back = True
+        self._failed = self._route
         self._route, self._reason = teacher, reason
         self._upstream = teacher.upstreams[0]
 
@@ -171,9 +172,9 @@ class Entry:
                     latency_us=int(latency_s * 1e6),
                     first_token_us=None if first_token_s is None else int(first_token_s * 1e6),
                     overhead_us=int(self._own_s * 1e6),
-                    target=route.target if self._fell_back else None,
-                    adapter=route.adapter if self._fell_back else None,
-                    propensity=route.propensity if self._fell_back else 1.0,
+                    target=route.target if self._failed else None,
+                    adapter=route.adapter if self._failed else None,
+                    propensity=route.propensity if self._failed else 1.0,
                 )
             )
         runtime = self._runtime

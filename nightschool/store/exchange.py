@@ -88,6 +88,7 @@ def to_record(
         upstream_request_id=ending.upstream_request_id,
         tags={**question.body.tags, **request.tags},
         client=request.client,
+        failed_adapter=request.adapter if chosen is ending and request.target == "student" else None,
     )
 
 

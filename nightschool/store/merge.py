@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from nightschool.errors import StoreError
 from nightschool.store.manifest import Segment, TableName
-from nightschool.store.schema import SCHEMAS, TIME
+from nightschool.store.schema import SCHEMAS, TIME, missing_in
 from nightschool.store.segment import BYTES_PER_GROUP, ROWS_PER_GROUP, in_time_order, new_segment
 
 
@@ -97,7 +97,10 @@ def _first_us(file: pq.ParquetFile, group: int) -> int:
 
 def _read(folder: Path, name: TableName, run: Run) -> pa.Table:
     with _sound(folder, run.segment) as file:
-        return file.read_row_group(run.group).cast(SCHEMAS[name])
+        rows = file.read_row_group(run.group)
+    for column in missing_in(name, run.segment.schema_version):
+        rows = rows.append_column(column, pa.nulls(rows.num_rows))
+    return rows.cast(SCHEMAS[name])
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 from nightschool.errors import StoreError
 from nightschool.store.lock import lock
 from nightschool.store.manifest import TABLES, Manifest, Segment, TableName, read_manifest
+from nightschool.store.schema import missing_in
 from nightschool.store.unsealed import Unsealed, read_unsealed
 
 ATTEMPTS = 5
@@ -92,24 +94,24 @@ def connect(snapshot: Snapshot, window: Window = EVERYTHING) -> duckdb.DuckDBPyC
         segments = snapshot.segments(name, window)
         unsealed = snapshot.unsealed.tables[name]
         try:
-            _create_view(connection, name, _sound(snapshot.folder, segments, tail_fault), unsealed)
+            _create_view(connection, name, snapshot.folder, _sound(snapshot.folder, segments, tail_fault), unsealed)
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error:  # the file that was looked at for the columns
-            _create_view(connection, name, _sound(snapshot.folder, segments, _footer_fault), unsealed)
+            _create_view(connection, name, snapshot.folder, _sound(snapshot.folder, segments, _footer_fault), unsealed)
     return connection
 
 
-def _sound(folder: Path, segments: Iterable[Segment], fault_of: Callable[[Path, Segment], str]) -> list[Path]:
-    """Paths of the segments with which nothing is wrong."""
-    paths = []
+def _sound(folder: Path, segments: Iterable[Segment], fault_of: Callable[[Path, Segment], str]) -> list[Segment]:
+    """The segments with which nothing is wrong."""
+    sound = []
     for segment in segments:
         path = folder / segment.path
         if fault := fault_of(path, segment):
             warnings.warn(f"{path} is left out, {segment.rows} rows: {fault}", StoreWarning, stacklevel=4)
         else:
-            paths.append(path)
-    return paths
+            sound.append(segment)
+    return sound
 
 
 def tail_fault(path: Path, segment: Segment) -> str:
@@ -139,17 +141,31 @@ def _footer_fault(path: Path, segment: Segment) -> str:
 
 
 def _create_view(
-    connection: duckdb.DuckDBPyConnection, name: TableName, paths: Sequence[Path], unsealed: pa.Table
+    connection: duckdb.DuckDBPyConnection,
+    name: TableName,
+    folder: Path,
+    segments: Sequence[Segment],
+    unsealed: pa.Table,
 ) -> None:
-    parts = []
-    if paths:
-        parts.append(f"select * from {parquet(paths)}")
-    if unsealed.num_rows or not paths:
+    parts = [
+        f"select {columns} from {parquet(folder / segment.path for segment in some)}"
+        for columns, some in _by_columns(name, segments).items()
+    ]
+    if unsealed.num_rows or not segments:
         connection.register("arriving", unsealed)
         connection.execute(f"create table unsealed_{name} as select * from arriving")
         connection.unregister("arriving")
         parts.append(f"select * from unsealed_{name}")
     connection.execute(f"create view {name} as {' union all '.join(parts)}")
+
+
+def _by_columns(name: TableName, segments: Iterable[Segment]) -> dict[str, list[Segment]]:
+    """Segments by what is to be selected from them, so that all have the columns of the newest."""
+    found: dict[str, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        missing = missing_in(name, segment.schema_version)
+        found[", ".join(["*", *(f"null::varchar as {column}" for column in missing)])].append(segment)
+    return found
 
 
 def parquet(paths: Iterable[Path], *, options: str = "") -> str:

@@ -57,6 +57,7 @@ EXCHANGES = _schema(
         "upstream_request_id": _TEXT,
         "tags": pa.map_(_TEXT, _TEXT),
         "client": _TEXT,
+        "failed_adapter": _TEXT,
     },
     required={"id", "time", "target", "reason", "propensity", "endpoint", "method", "stream", "complete", "tags"},
 )
@@ -99,8 +100,15 @@ KEYS: dict[TableName, str] = {
     "verdicts": "exchange_id",
 }
 """The column that says what a row is about: an exchange; in ``splits`` the hash of an input or a conversation."""
+_ADDED: dict[TableName, dict[str, int]] = {"exchanges": {"failed_adapter": 2}}
+"""The schema version that brought a column. New columns are the last ones, and may be null."""
 ABOUT_EXCHANGES: tuple[TableName, ...] = ("exchanges", "feedback", "labels", "verdicts")
 """Tables whose rows go when the exchange is erased; ``splits`` holds no text."""
+
+
+def missing_in(name: TableName, schema_version: int) -> list[str]:
+    """Columns that segments of this version lack, in their order: of their rows they are null."""
+    return [column for column, since in _ADDED.get(name, {}).items() if since > schema_version]
 
 
 def table_of(name: TableName, rows: Sequence[Row]) -> pa.Table:

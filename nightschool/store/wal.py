@@ -101,7 +101,10 @@ class End(msgspec.Struct, kw_only=True, array_like=True):
     first_token_us: int | None = None
     overhead_us: int = 0
     target: str | None = None
-    """Whose answer it is, where that is not who was chosen first; then ``adapter`` and ``propensity`` count too."""
+    """Whose answer it is, where that is not who was chosen first: who the REQUEST names, and who has failed.
+
+    Then ``adapter`` and ``propensity`` count too.
+    """
     adapter: str | None = None
     propensity: float = 1.0
 

@@ -309,6 +309,7 @@ def test_the_teacher_answers_what_the_student_does_not(act: Scene, failure: str,
     assert (headers["x-nightschool-target"], headers["x-nightschool-reason"]) == ("teacher", reason)
     assert "x-nightschool-adapter" not in headers
     assert (record["target"], record["adapter"], record["reason"]) == ("teacher", None, reason)
+    assert record["failed_adapter"] == ADAPTER
     assert (record["upstream"], record["model_served"]) == ("main", "gpt-4o-2026-05-01")
     assert record["propensity"] == pytest.approx(0.25)
     assert (record["status"], record["complete"], record["error_type"]) == (200, True, None)
@@ -337,7 +338,7 @@ def test_a_question_that_no_student_can_be_asked_goes_to_the_teacher_at_once(act
 
     _, record, _ = act.ask(stream=False, messages=image)
 
-    assert (record["target"], record["reason"]) == ("teacher", "capability")
+    assert (record["target"], record["reason"], record["failed_adapter"]) == ("teacher", "capability", ADAPTER)
     assert act.replica.seen == []
 
 
@@ -448,6 +449,7 @@ def test_the_teacher_answers_when_no_replica_can_be_reached(tmp_path: Path, stre
 
         assert text == TEXT
         assert (record["target"], record["reason"]) == ("teacher", "fallback_connect")
+        assert (record["adapter"], record["failed_adapter"], record["upstream"]) == (None, ADAPTER, "main")
 
 
 @pytest.mark.parametrize("streams", [False, True])

@@ -19,7 +19,7 @@ from nightschool.store.manifest import Segment, prepare_folder, publish, read_ma
 from nightschool.store.merge import Interrupted, SegmentDamaged, merge
 from nightschool.store.quarantine import list_quarantine
 from nightschool.store.rewrite import replace_segments
-from nightschool.store.schema import table_of
+from nightschool.store.schema import EXCHANGES, table_of
 from nightschool.store.segment import ROWS_PER_GROUP, seal
 from tests.store.logs import DAY_US, HOUR_US, NOON_US, ids, rows, text_id
 
@@ -177,8 +177,9 @@ def test_a_damaged_segment_is_set_aside_and_the_others_are_merged(
 def test_a_flipped_byte_is_found_by_the_checksum(folder: Path) -> None:
     records = [Record(id=str(n), time_us=NOON_US + n, request=f"{n * 7919}" * 50) for n in range(500)]
     (written,) = seal(folder, "exchanges", table_of("exchanges", records))
+    texts = pq.read_metadata(folder / written.path).row_group(0).column(EXCHANGES.names.index("request"))
     content = bytearray((folder / written.path).read_bytes())
-    content[len(content) // 2] ^= 1
+    content[texts.data_page_offset + texts.total_compressed_size // 2] ^= 1
     (folder / written.path).write_bytes(content)
 
     with pytest.raises(SegmentDamaged, match=written.path):

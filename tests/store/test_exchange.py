@@ -316,6 +316,7 @@ def test_a_students_answer_is_recorded_as_the_adapters_and_costs_what_students_c
     assert (found.target, found.adapter, found.model_served) == ("student", "w--0123456789ab", "w--0123456789ab")
     assert found.propensity == pytest.approx(0.97)
     assert found.cost_usd == pytest.approx(0.0012)
+    assert found.failed_adapter is None
 
 
 def test_an_answer_of_the_teacher_for_a_student_that_failed_is_the_teachers_in_every_column() -> None:
@@ -327,6 +328,7 @@ def test_an_answer_of_the_teacher_for_a_student_that_failed_is_the_teachers_in_e
 
     assert (found.target, found.adapter, found.reason) == ("teacher", None, "fallback_timeout")
     assert (found.propensity, found.upstream, found.model_served) == (0.03, "openai", "gpt-4o-2024-08-06")
+    assert found.failed_adapter == "w--0123456789ab"
     assert found.cost_usd == pytest.approx(0.003)
 
 

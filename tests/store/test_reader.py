@@ -13,8 +13,10 @@ import pytest
 
 import nightschool
 from nightschool.errors import StoreError
+from nightschool.store import wal
 from nightschool.store.absorb import absorb, finished_logs
 from nightschool.store.compact import compact_once
+from nightschool.store.erase import erase
 from nightschool.store.lock import lock
 from nightschool.store.manifest import prepare_folder, read_manifest
 from nightschool.store.reader import StoreWarning, Window, connect, take_snapshot
@@ -24,6 +26,7 @@ from tests.store.logs import (
     exchange,
     feedback,
     header,
+    identity,
     ids,
     open_log,
     request,
@@ -31,6 +34,7 @@ from tests.store.logs import (
     text_id,
     write_log,
 )
+from tests.store.older import make_older
 
 
 @pytest.fixture
@@ -54,6 +58,36 @@ def test_an_empty_store_has_typed_views(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_an_error_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no data folder at .*nothing(?s:.*)nightschool logs import"):
         nightschool.open_store(tmp_path / "nothing")
+
+
+def failed(number: int) -> list[bytes]:
+    """Of a student, for which its teacher answered."""
+    asked = request(NOON_US + number, number, target="student", adapter="w--a", reason="canary")
+    told = wal.End(
+        id=identity(NOON_US + number, number), status=200, target="teacher", reason="fallback_invalid", upstream="main"
+    )
+    return [*asked, *wal.encode(wal.END, told)]
+
+
+def test_segments_that_are_older_than_a_column_are_read_merged_and_erased_beside_newer_ones(folder: Path) -> None:
+    seal(folder, 0, 1)
+    make_older(folder)
+    write_log(folder, [failed(2)], "log-2")
+    absorb(folder, finished_logs(folder))
+    write_log(folder, [failed(3)], "log-3")
+    expected = [(0, None), (1, None), (2, "w--a"), (3, "w--a")]
+    query = f"select epoch_us(time) - {NOON_US}, failed_adapter from exchanges order by time"
+
+    assert rows(folder, query) == expected
+    while compact_once(folder):
+        pass
+    assert rows(folder, query) == expected
+    assert {each.schema_version for each in read_manifest(folder).segments("exchanges")} == {2}
+
+    make_older(folder)
+    seal(folder, 4)
+    erase(folder, [text_id(NOON_US + 1, 1), text_id(NOON_US + 4, 4)])
+    assert [number for number, _ in rows(folder, query)] == [0, 2, 3]
 
 
 def test_sealed_and_unsealed_exchanges_are_seen_together(folder: Path) -> None:
