@@ -165,12 +165,18 @@ def _place(config: Config, workload: str, name: str, share: float, *, force: boo
     # What the state knows needs no dataset: it may be gone, as after an erasure.
     known = passed(read_routing(config.data).students_of(workload))
     prompts = known or learned_prompts(config.data, workload, adapter.dataset.name)
-    agreement = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
+    agreed = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
+    value, measure = (None, None) if agreed is None else agreed
 
     def step(before: Students) -> Students:
-        fingerprints = passed(before) or prompts
         return placed(
-            before, adapter.name, share=share, fingerprints=fingerprints, agreement=agreement, now=this_moment()
+            before,
+            adapter.name,
+            share=share,
+            fingerprints=passed(before) or prompts,
+            agreement=value,
+            measure=measure,
+            now=this_moment(),
         )
 
     return step

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from console.damage import DAMAGE
 from console.desk import Desk
 from distill.audit.audited import audited_of
+from distill.audit.bar import bar_of
 from distill.audit.verdict import Verdict, judge
 from distill.evaluate.intervals import Interval
 from distill.evaluate.result import evaluations_of, newest_manifest
@@ -82,13 +83,14 @@ def _answering(
 ) -> Iterator[Answering]:
     for placed, share in students.shares():
         since = answering_since(history, placed)
+        promote, settings = config.promote_of(workload), config.evaluate_of(workload)
         audited = [each for each in audited_of(data, workload, placed.adapter) if each.time >= since]
         yield Answering(
             who="canary" if placed is students.canary else "live",
             adapter=placed.adapter,
             share=share,
             ready=len(replicas.ready_with(placed.adapter)),
-            verdict=judge(placed, audited, config.promote_of(workload), climbs=False),
+            verdict=judge(placed, audited, promote, bar_of(data, workload, placed, promote, settings), climbs=False),
         )
 
 

@@ -15,6 +15,7 @@ change detection", 2022.)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from distill.gate.bets import BOLDNESS
 _HIGHEST_BAR = 0.999
 """A bar of 1 would be broken by any difference at all."""
 _ENOUGH = 1e300
+SOON = 500
+"""Compared answers after which a student that never agrees must have been found, for an audit to be of any use."""
 
 
 def alarm_evidence(agreements: Iterable[float], bar: float) -> float:
@@ -35,3 +38,8 @@ def alarm_evidence(agreements: Iterable[float], bar: float) -> float:
     for agreement in agreements:
         fortunes = np.minimum((1 + fortunes) * (1 + bets * (bar - agreement)), _ENOUGH)
     return float(fortunes.mean())
+
+
+def can_alarm(bar: float, threshold: float) -> bool:
+    """Whether a student that never agrees any more would be found soon, and well before a false alarm is due."""
+    return alarm_evidence(repeat(0.0, int(min(SOON, threshold / 2))), bar) >= threshold

@@ -9,6 +9,7 @@ import msgspec
 
 from distill.dataset.snapshot import place_of
 from distill.journal import Journal, read_lines
+from nightschool.registry.routing import Measure
 
 
 class Audited(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,8 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """The teacher's exchange; null where the teacher need not be asked, the student having given no answer."""
     agreement: float | None = None
     """From 0 to 1; null where nothing was measured."""
+    measure: Measure | None = None
+    """Of ``agreement``; null in lines that were written before it was kept."""
     problem: str | None = None
     """Why not, or why it is what it is."""
     cost_usd: float | None = None
@@ -38,6 +41,11 @@ def audited_of(data: Path, workload: str, adapter: str) -> list[Audited]:
     """Those before are first. A line that cannot be read is none: its exchange is compared again."""
     found = read_lines(file_of(data, workload, adapter), Audited)
     return list({each.exchange: each for each in found}.values())
+
+
+def measured_by(audited: Iterable[Audited], measure: Measure) -> list[tuple[Audited, float]]:
+    """Those with an agreement by this measure, and their agreements: those of others say nothing beside it."""
+    return [(each, each.agreement) for each in audited if each.agreement is not None and each.measure == measure]
 
 
 def keep(data: Path, workload: str, adapter: str, audited: Iterable[Audited]) -> None:

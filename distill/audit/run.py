@@ -9,27 +9,27 @@ not asked again, and a judgement is made anew from all that is kept. A teacher t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from msgspec.structs import replace
 
 from distill.audit.arrived import Arrived
-from distill.audit.audited import Audited, audited_of, keep
+from distill.audit.audited import Audited, audited_of, keep, measured_by
+from distill.audit.bar import NoBar, bar_of
 from distill.audit.sample import SLACK_US, Sampled, Wish, recorded, sample
 from distill.audit.teacher import AT_ONCE, Asked, Teacher, audit_id
 from distill.audit.verdict import Verdict, judge
 from distill.dataset.snapshot import place_of
 from distill.evaluate.agreement import agreement_scorer
-from distill.evaluate.result import newest_manifest
 from distill.labels.answer import logged_answer
-from distill.score.choose import choose
-from distill.score.scorer import Message, Question, Scorer
+from distill.score.own import UnknownScorer
+from distill.score.scorer import Question, Scorer
 from nightschool.config import Config, Promote
 from nightschool.errors import StoreBusy
 from nightschool.registry.change import Change, answering_since, change_students, read_history
-from nightschool.registry.routing import Placed, Students, read_routing, this_moment
+from nightschool.registry.routing import Measure, Placed, Students, read_routing, this_moment
 from nightschool.registry.steps import advance, hold, roll_back
 from nightschool.store.durable import make_folder
 from nightschool.store.lock import lock_at_once
@@ -83,13 +83,18 @@ def _watch(
     since = answering_since(history, placed)
     known = [each for each in audited_of(config.data, workload, placed.adapter) if each.time >= since]
     climbs = students.canary == placed and promote.mode == "automatic" and not students.held
+    bar = bar_of(config.data, workload, placed, promote, config.evaluate_of(workload))
     new: list[Audited] = []
     failure = None
-    if promote.audit:
-        wish = _wish(workload, students, placed, known, since, promote.audit, promote.step_audits)
-        new, failure = _compare(config, workload, placed, sample(config.data, wish), arrived)
+    if isinstance(bar, NoBar):
+        failure = f"{placed.adapter} is not audited: {bar.why}" if promote.audit else None
+    elif promote.audit:
+        at_step = sum(each.time >= placed.since for each, _ in measured_by(known, bar.measure))
+        missing = promote.step_audits - at_step if students.canary == placed else 0
+        wish = _wish(workload, placed, known, since, promote.audit, missing)
+        new, failure = _compare(config, workload, placed, bar.measure, wish, arrived)
         keep(config.data, workload, placed.adapter, new)
-    verdict = judge(placed, [*known, *new], promote, climbs=climbs)
+    verdict = judge(placed, [*known, *new], promote, bar, climbs=climbs)
     done = _follow(config, workload, placed, verdict)
     if failure is None and done is None and _is_untold(promote, placed, verdict, since, history):
         failure = (
@@ -100,24 +105,15 @@ def _watch(
 
 
 def _wish(
-    workload: str,
-    students: Students,
-    placed: Placed,
-    known: Sequence[Audited],
-    since: str,
-    audit_share: float,
-    step_audits: int,
+    workload: str, placed: Placed, known: Sequence[Audited], since: str, audit_share: float, missing: int
 ) -> Wish:
-    """On its way up every answer counts until there are enough at this share; then, and once live, some do."""
-    at_step = sum(each.agreement is not None and each.time >= placed.since for each in known)
-    missing = step_audits - at_step if students.canary == placed else 0
+    """On its way up every answer counts until none is ``missing`` at this share; then, and once live, some do."""
     first_us = _microseconds(placed.since if missing > 0 else since)
     last_us = max((_microseconds(each.time) for each in known), default=0) - SLACK_US
     return Wish(
         workload=workload,
         adapter=placed.adapter,
         since_us=max(first_us, last_us),
-        alone=len(students.answering()) == 1,
         known=frozenset(each.exchange for each in known),
         share=100.0 if missing > 0 else audit_share,
         # Several at least, so that one question that the teacher always fails at does not stand alone in the way.
@@ -126,21 +122,25 @@ def _wish(
 
 
 def _compare(
-    config: Config, workload: str, placed: Placed, sampled: Sequence[Sampled], arrived: Arrived
+    config: Config, workload: str, placed: Placed, measure: Measure, wish: Wish, arrived: Arrived
 ) -> tuple[list[Audited], str | None]:
     """Have the teacher asked about each, and score the student's answers by what it says; and why it said nothing.
 
     Up to the first that is to be asked again: what a student failed at needs no teacher, and would count alone.
     """
+    try:
+        scorer = agreement_scorer(measure)
+    except UnknownScorer as error:  # its bar was measured by no other, so nobody need be asked
+        return [], str(error)
+    sampled = sample(config.data, wish)
     answered = [each for each in sampled if not each.failed]
     found = dict(zip([each.id for each in answered], _asked(config, workload, answered, arrived), strict=True))
-    scorer = _scorer(config, workload, list(found.values()))
     audited: list[Audited] = []
     for each in sampled:
         asked = found.get(each.id)
         if asked is not None and asked.failure is not None:
             return audited, str(asked.failure)
-        audited.append(_audited(each, asked, placed.share, scorer))
+        audited.append(replace(_audited(each, asked, scorer), share=placed.share, measure=measure))
     return audited, None
 
 
@@ -161,25 +161,9 @@ async def _ask(config: Config, workload: str, sampled: Sequence[Sampled], arrive
         return await teacher.ask_all(sampled, arrived.keep)
 
 
-def _scorer(config: Config, workload: str, asked: Sequence[Asked]) -> Scorer:
-    """That of the evaluations, since by it the agreement at the gate was measured; else one that suits the answers."""
-    settings = config.evaluate_of(workload)
-    evaluated = newest_manifest(config.data, workload)
-    if settings.scorer is None and evaluated is not None:
-        return agreement_scorer(evaluated.scorer.name, settings)
-    return agreement_scorer(choose(_examples(asked), settings.scorer).name, settings)
-
-
-def _examples(asked: Sequence[Asked]) -> Iterator[dict[str, list[Message]]]:
-    for each in asked:
-        message = logged_answer(each.record.response) if each.record is not None else None
-        if message is not None:
-            yield {"messages": [message]}
-
-
-def _audited(sampled: Sampled, asked: Asked | None, share: float, scorer: Scorer) -> Audited:
+def _audited(sampled: Sampled, asked: Asked | None, scorer: Scorer) -> Audited:
     """``asked``: None where the student has failed, and nobody need be asked."""
-    told = Audited(exchange=sampled.id, time=_text(sampled.time_us), share=share)
+    told = Audited(exchange=sampled.id, time=_text(sampled.time_us))
     if asked is None:
         return replace(told, agreement=0.0, problem="invalid_answer: its teacher stood in")
     if asked.record is None:

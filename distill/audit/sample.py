@@ -24,7 +24,8 @@ _OF_STUDENT = (
     "(target = 'student' and adapter = ? and reason in ('canary', 'live', 'tool_loop') "
     "and status = 200 and complete and error_type is null)"
 )
-_INVALID = "(target = 'teacher' and reason = 'fallback_invalid')"
+# Older records do not say which student had failed: they count for none.
+_INVALID = "(target = 'teacher' and reason = 'fallback_invalid' and failed_adapter = ?)"
 
 
 class Sampled(NamedTuple):
@@ -47,8 +48,6 @@ class Wish(NamedTuple):
     workload: str
     adapter: str
     since_us: int
-    alone: bool
-    """It is the only student that answers, so that what a student failed at was its."""
     known: Collection[str]
     """Ids that were audited already."""
     share: float
@@ -82,11 +81,11 @@ def recorded(data: Path, ids: Collection[str], since_us: int) -> dict[str, Recor
 
 
 def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
-    condition = f"({_OF_STUDENT} or {_INVALID})" if wish.alone else _OF_STUDENT
     cursor = store.execute(
-        f"select id from exchanges where workload = ? and time >= make_timestamptz(?) and {condition} "
+        "select id from exchanges where workload = ? and time >= make_timestamptz(?) "
+        f"and ({_OF_STUDENT} or {_INVALID}) "
         "and endpoint = '/chat/completions' and request is not null and response is not null order by time, id",
-        [wish.workload, wish.since_us, wish.adapter],
+        [wish.workload, wish.since_us, wish.adapter, wish.adapter],
     )
     return list(islice(drawn(cursor, "audit", wish.share, known=wish.known), wish.most))
 

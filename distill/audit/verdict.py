@@ -9,7 +9,8 @@ from typing import Literal
 import msgspec
 
 from distill.audit.alarm import alarm_evidence
-from distill.audit.audited import Audited
+from distill.audit.audited import Audited, measured_by
+from distill.audit.bar import Bar, NoBar
 from nightschool.config import Promote
 from nightschool.registry.routing import Placed
 
@@ -22,11 +23,11 @@ class Verdict(msgspec.Struct, frozen=True):
     advice: Advice
     why: str
     audits: int
-    """With an agreement, since it began to answer."""
+    """With an agreement by the measure of the bar, since it began to answer."""
     agreement: float | None
     """Mean of these."""
     bar: float | None
-    """Lowest mean agreement that is tolerated; None where nobody has measured what it is to be held to."""
+    """Lowest mean agreement that is tolerated; None where nobody can tell."""
     evidence: float
     """Against it; 0 where there is no bar."""
     threshold: float
@@ -35,15 +36,16 @@ class Verdict(msgspec.Struct, frozen=True):
     """It agrees less than is asked for, so it goes no further, alarm or none."""
 
 
-def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climbs: bool) -> Verdict:
+def judge(
+    placed: Placed, audited: Sequence[Audited], promote: Promote, held_to: Bar | NoBar, *, climbs: bool
+) -> Verdict:
     """``audited``: since it began to answer, the oldest first. ``climbs``: it is on the ramp, and may go on."""
-    agreements = [each.agreement for each in audited if each.agreement is not None]
-    mean = math.fsum(agreements) / len(agreements) if agreements else None
     threshold = float(promote.false_alarm_audits)
-    if placed.agreement is None:
-        why = "nobody has measured what it is to be held to; evaluate it, and let the gate judge it"
-        return Verdict("watch", why, len(agreements), mean, None, 0.0, threshold)
-    bar = placed.agreement - promote.margin
+    if isinstance(held_to, NoBar):
+        return Verdict("watch", held_to.why, 0, None, None, 0.0, threshold)
+    bar, compared = held_to.value, measured_by(audited, held_to.measure)
+    agreements = [agreement for _, agreement in compared]
+    mean = math.fsum(agreements) / len(agreements) if agreements else None
     evidence = alarm_evidence(agreements, bar)
 
     def verdict(advice: Advice, why: str, *, doubt: bool = False) -> Verdict:
@@ -64,7 +66,7 @@ def judge(placed: Placed, audited: Sequence[Audited], promote: Promote, *, climb
         )
     if not climbs:
         return verdict("watch", "it does as well as is asked for, as far as is known")
-    step = [each.agreement for each in audited if each.agreement is not None and each.time >= placed.since]
+    step = [agreement for each, agreement in compared if each.time >= placed.since]
     if len(step) < promote.step_audits:
         return verdict("watch", f"{len(step):,} of {promote.step_audits:,} answers audited at {placed.share:g} %")
     at_step = math.fsum(step) / len(step)

@@ -8,34 +8,56 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
 from distill.dataset.snapshot import place_of
+from distill.evaluate.answers import REFUSED
 from distill.evaluate.cases import all_cases
 from distill.evaluate.result import ROWS, Manifest, evaluations_of, newest_manifest
 from distill.score.choose import JUDGE, scorer_named
 from distill.score.exact import EXACT
-from distill.score.scorer import Message, Scorer
+from distill.score.scorer import Message, Scorer, kind_of
 from distill.score.span_fields import SpanFields
 from nightschool.config import Evaluate
+from nightschool.registry.routing import Measure
 from nightschool.wire import json_text
 
 
-def agreement_scorer(name: str, settings: Evaluate) -> Scorer:
-    """By the name of an evaluation's scorer. A judge gives way to equality: it costs, and here only change matters."""
-    if name == JUDGE:
-        return EXACT
-    return scorer_named(name, SpanFields(**settings.spans.model_dump()))
+class Agreement(NamedTuple):
+    """A mean of scores, and by what they were measured."""
+
+    value: float
+    measure: Measure
+
+
+def measure_of(evaluation: Manifest, settings: Evaluate) -> Measure:
+    """That of an evaluation. A judge gives way to equality: it costs, and here only change matters.
+
+    ``settings``: of today, for evaluations that do not say where the spans are.
+    """
+    name = evaluation.scorer.name
+    if name != "spans":
+        return Measure(scorer=EXACT.name if name == JUDGE else name)
+    today = settings.spans.model_dump(exclude_none=True)
+    return Measure(scorer=name, spans=evaluation.settings.get("spans", today) or {})
+
+
+def agreement_scorer(measure: Measure) -> Scorer:
+    """Raises UnknownScorer where a function of the user's is gone."""
+    return scorer_named(measure.scorer, SpanFields(**measure.spans))
 
 
 def agreement_of(test_side: Path, rows: Path, scorer: Scorer) -> float | None:
     """Mean score of the student's test answers against the teacher's; None where there is no pair of them.
 
+    What its engine had refused is no answer: a client would not have got one either, and the audit does not see it.
     ``test_side``: folder of the dataset; ``rows``: of the evaluation.
     """
-    table = pq.read_table(rows, columns=["example", "system", "answer"])
-    said = {row["example"]: row["answer"] for row in table.to_pylist() if row["system"] == "student"}
+    table = pq.read_table(rows, columns=["example", "system", "answer", "problem"])
+    students = [row for row in table.to_pylist() if row["system"] == "student"]
+    said = {row["example"]: row["answer"] for row in students if kind_of(row["problem"] or "") != REFUSED}
     scores = []
     for case in all_cases(test_side):
         if case.example not in said or case.teacher is None:
@@ -46,14 +68,16 @@ def agreement_of(test_side: Path, rows: Path, scorer: Scorer) -> float | None:
     return math.fsum(scores) / len(scores) if scores else None
 
 
-def agreement_in(data: Path, evaluation: Manifest, settings: Evaluate) -> float | None:
+def agreement_in(data: Path, evaluation: Manifest, settings: Evaluate) -> Agreement | None:
     """The same of a finished evaluation; the dataset that it was made with must still be there."""
     rows = evaluations_of(data, evaluation.workload) / evaluation.id / ROWS
     dataset = place_of(data, evaluation.workload) / evaluation.dataset.name
-    return agreement_of(dataset, rows, agreement_scorer(evaluation.scorer.name, settings))
+    measure = measure_of(evaluation, settings)
+    value = agreement_of(dataset, rows, agreement_scorer(measure))
+    return None if value is None else Agreement(value, measure)
 
 
-def last_agreement(data: Path, workload: str, adapter: str, settings: Evaluate) -> float | None:
+def last_agreement(data: Path, workload: str, adapter: str, settings: Evaluate) -> Agreement | None:
     """What the newest evaluation of an adapter measured; None where there is none, or what it was made with is gone."""
     evaluation = newest_manifest(data, workload, adapter)
     if evaluation is None:

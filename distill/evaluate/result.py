@@ -147,13 +147,17 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def newest_manifest(data: Path, workload: str, adapter: str | None = None) -> Manifest | None:
-    """Of the evaluation that finished last, or of the last one of an adapter; what cannot be read is passed over."""
+    """Of the evaluation that finished last, or of the last one of an adapter."""
+    return max(manifests_of(data, workload, adapter), key=lambda one: one.finished, default=None)
+
+
+def manifests_of(data: Path, workload: str, adapter: str | None = None) -> list[Manifest]:
+    """Of all evaluations, or of those of an adapter; what cannot be read is passed over."""
     found = []
     for path in evaluations_of(data, workload).glob(f"[!.]*/{MANIFEST}"):
         with suppress(UnknownEvaluation):
             found.append(read_manifest(path.parent))
-    own = (one for one in found if adapter in (None, one.adapter))
-    return max(own, key=lambda one: one.finished, default=None)
+    return [one for one in found if adapter in (None, one.adapter)]
 
 
 def with_key(place: Path, key: str) -> Manifest | None:

@@ -201,6 +201,7 @@ class _Run:
                 "concurrency": order.settings.concurrency,
                 "limit": order.limit,
                 "temperature": 0,
+                "spans": order.settings.spans.model_dump(exclude_none=True) or None,
             },
             judge=bench.judge_used(figures.calibration),
             measured={system.name: system.measured for system in figures.systems},

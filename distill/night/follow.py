@@ -49,8 +49,10 @@ def follow(
         reason = _answers_nobody(evaluation, what_varies(folder))
         change(lambda before: drop_candidate(before, adapter), "drop")
         return Followed("undecided", reason)
-    agreement = agreement_in(data, evaluation, config.evaluate_of(workload))
-    change(lambda before: qualify(before, adapter, fingerprints=prompts.qualified, agreement=agreement), "qualify")
+    agreed = agreement_in(data, evaluation, config.evaluate_of(workload))
+    value, measure = (None, None) if agreed is None else agreed
+    passed = prompts.qualified
+    change(lambda before: qualify(before, adapter, fingerprints=passed, agreement=value, measure=measure), "qualify")
     covered = "" if prompts.share >= _NEARLY_ALL else f"; {_covered(prompts)}"
     if promote.mode == "manual":
         return Followed("qualified", f"qualified; `nightschool promote {workload}` lets it answer{covered}")

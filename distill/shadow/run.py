@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from distill.dataset.snapshot import DatasetManifest, datasets_of, folder_of, place_of
-from distill.evaluate.agreement import agreement_scorer
+from distill.evaluate.agreement import agreement_scorer, measure_of
 from distill.evaluate.answers import KeptAnswers, kept_answers
 from distill.evaluate.bench import verifies_alone
 from distill.evaluate.cases import Case
@@ -130,7 +130,7 @@ def _answer(
     if not asked:
         return []
     settings = config.evaluate_of(workload)
-    scorer = agreement_scorer(found.manifest.scorer.name, settings)
+    scorer = agreement_scorer(measure_of(found.manifest, settings))
     verifies = ":" in found.manifest.scorer.name and verifies_alone(scorer, asked)
     room = Room(max_tokens=int(found.manifest.settings["max_tokens"]), stop_token_ids=ready[0].stop_token_ids)
     with kept_answers(place / f"{found.adapter}.answers.jsonl") as kept:

@@ -23,6 +23,15 @@ FILE = "routing.json"
 Stage = Literal["none", "evaluating", "qualified", "canary", "live"]
 
 
+class Measure(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """By what an agreement was measured: numbers of two measures are never compared."""
+
+    scorer: str
+    """Its name; where a judge had scored the evaluation, ``exact``."""
+    spans: dict[str, str] = {}
+    """``evaluate.spans`` at that time, where the scorer reads them."""
+
+
 class Placed(msgspec.Struct, kw_only=True, frozen=True):
     """An adapter that answers clients."""
 
@@ -36,6 +45,8 @@ class Placed(msgspec.Struct, kw_only=True, frozen=True):
 
     What the audit holds its live answers to.
     """
+    measure: Measure | None = None
+    """Of ``agreement``; null in states that were written before it was kept."""
     since: str
     """Time of the change that gave it this share, UTC."""
 
@@ -48,6 +59,7 @@ class Candidate(msgspec.Struct, kw_only=True, frozen=True):
     """The gate has let it pass; false while it is evaluated."""
     fingerprints: tuple[str, ...] = ()
     agreement: float | None = None
+    measure: Measure | None = None
 
 
 class Students(msgspec.Struct, kw_only=True, frozen=True):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from nightschool.errors import NightschoolError
-from nightschool.registry.routing import Candidate, Placed, Students
+from nightschool.registry.routing import Candidate, Measure, Placed, Students
 
 
 class StepRefused(NightschoolError):
@@ -29,13 +29,22 @@ def propose(before: Students, adapter: str) -> Students:
     return replace(before, candidate=Candidate(adapter=adapter), waiting=before.next_up)
 
 
-def qualify(before: Students, adapter: str, *, fingerprints: tuple[str, ...], agreement: float | None) -> Students:
+def qualify(
+    before: Students,
+    adapter: str,
+    *,
+    fingerprints: tuple[str, ...],
+    agreement: float | None,
+    measure: Measure | None = None,
+) -> Students:
     """The gate has let it pass on these prompts; of those that wait the newest is kept."""
     if adapter in (each.adapter for each in before.answering()):
         return before
     return replace(
         before,
-        candidate=Candidate(adapter=adapter, qualified=True, fingerprints=fingerprints, agreement=agreement),
+        candidate=Candidate(
+            adapter=adapter, qualified=True, fingerprints=fingerprints, agreement=agreement, measure=measure
+        ),
         waiting=None,
     )
 
@@ -60,6 +69,7 @@ def start_canary(before: Students, *, share: float, now: str) -> Students:
         share=share,
         fingerprints=candidate.fingerprints,
         agreement=candidate.agreement,
+        measure=candidate.measure,
         since=now,
     )
     if candidate is before.candidate:
@@ -148,6 +158,7 @@ def force(
     share: float,
     fingerprints: tuple[str, ...],
     agreement: float | None = None,
+    measure: Measure | None = None,
     now: str,
 ) -> Students:
     """A person says that this adapter answers, whatever was decided: ``share`` 100 makes it live, less a canary.
@@ -155,12 +166,10 @@ def force(
     The audit holds it to its own agreement with the teacher, as it was measured (``agreement``) or stands in the state,
     else to that of the one whose place it takes: what clients were used to.
     """
+    if agreement is None:
+        agreement, measure = _agreement_for(before, adapter)
     placed = Placed(
-        adapter=adapter,
-        share=share,
-        fingerprints=fingerprints,
-        agreement=_agreement_for(before, adapter) if agreement is None else agreement,
-        since=now,
+        adapter=adapter, share=share, fingerprints=fingerprints, agreement=agreement, measure=measure, since=now
     )
     withdrawn = tuple(name for name in before.withdrawn if name != adapter)
     after = replace(_unproposed(before, adapter), canary=None, withdrawn=withdrawn)
@@ -193,11 +202,12 @@ def _unproposed(before: Students, adapter: str) -> Students:
     return drop_candidate(before, adapter)
 
 
-def _agreement_for(before: Students, adapter: str) -> float | None:
-    told = (*before.answering(), before.previous, before.candidate, before.waiting)
-    known = [each for each in told if each is not None]
-    own = [each.agreement for each in known if each.adapter == adapter]
-    return next((each for each in (*own, *(each.agreement for each in known)) if each is not None), None)
+def _agreement_for(before: Students, adapter: str) -> tuple[float | None, Measure | None]:
+    """Its own, else that of the one whose place it takes."""
+    students = (*before.answering(), before.previous, before.candidate, before.waiting)
+    known = [each for each in students if each is not None and each.agreement is not None]
+    taken = next((each for each in known if each.adapter == adapter), known[0] if known else None)
+    return (None, None) if taken is None else (taken.agreement, taken.measure)
 
 
 def hold(before: Students) -> Students:

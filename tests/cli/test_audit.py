@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nightschool.registry.change import change_students
-from nightschool.registry.routing import Placed, Students, read_routing
+from nightschool.registry.routing import Measure, Placed, Students, read_routing
 from tests.cli.command import Command
 from tests.distill.audit.teacher import Teacher, running_teacher
 from tests.distill.dataset.traffic import asked, file, says, user
@@ -56,7 +56,14 @@ def data(tmp_path: Path, teacher: Teacher) -> Path:
             for number in range(10)
         ],
     )
-    placed = Placed(adapter=ADAPTER, share=5, fingerprints=("f",), agreement=0.9, since=BEGIN.isoformat())
+    placed = Placed(
+        adapter=ADAPTER,
+        share=5,
+        fingerprints=("f",),
+        agreement=0.9,
+        measure=Measure(scorer="label"),
+        since=BEGIN.isoformat(),
+    )
     change_students(folder, "w", lambda before: Students(canary=placed), author="t", action="t", reason="t", now=BEGIN)
     return folder
 

@@ -14,7 +14,7 @@ import yaml
 from distill.audit.audited import Audited, keep
 from nightschool.record import Feedback
 from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
-from nightschool.registry.routing import read_routing, this_moment
+from nightschool.registry.routing import Measure, read_routing, this_moment
 from nightschool.store.append import append
 from nightschool.store.schema import table_of
 from tests.distill.dataset.traffic import asked, calls, file, identity, says, tool, user
@@ -173,7 +173,13 @@ def _feedback(exchange: str, score: float, comment: str | None) -> Feedback:
 
 def _audited(number: int) -> Audited:
     agreement = 0.25 if number == 3 else 1.0
-    return Audited(exchange=identity(RECENT + 3 * number), time=this_moment(), share=5.0, agreement=agreement)
+    return Audited(
+        exchange=identity(RECENT + 3 * number),
+        time=this_moment(),
+        share=5.0,
+        agreement=agreement,
+        measure=Measure(scorer="label"),
+    )
 
 
 def _replicas(url: str, adapter: str) -> ReplicaStates:

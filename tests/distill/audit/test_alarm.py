@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.audit.alarm import alarm_evidence
+from distill.audit.alarm import alarm_evidence, can_alarm
 
 BAR = 0.85
 agreements = st.lists(st.floats(0, 1), max_size=40)
@@ -89,3 +89,9 @@ def test_before_the_first_answer_there_is_no_evidence() -> None:
 
 def test_below_zero_nothing_is_too_bad() -> None:
     assert alarm_evidence([0.0] * 100, -0.02) == 0
+
+
+@pytest.mark.parametrize(("bar", "can"), [(-0.02, False), (0.0, False), (0.001, False), (0.03, True), (0.85, True)])
+def test_a_bar_that_nobody_falls_below_soon_is_of_no_use(bar: float, can: bool) -> None:
+    assert can_alarm(bar, 10_000) == can
+    assert can_alarm(bar, 100) == (bar > 0.03)

@@ -17,19 +17,22 @@ from typing import Any
 import pytest
 
 from distill.audit.audited import audited_of, file_of
+from distill.audit.bar import Bar, NoBar, bar_of
 from distill.audit.run import Watched, audit
-from nightschool.config import Config
+from nightschool.config import Config, Evaluate, Promote
 from nightschool.registry.change import change_students, read_history
-from nightschool.registry.routing import Candidate, Placed, Students, read_routing
+from nightschool.registry.routing import Candidate, Measure, Placed, Students, read_routing
 from nightschool.registry.steps import force, hold, roll_back
 from tests.distill.audit.teacher import Json, Teacher, running_teacher
 from tests.distill.dataset.traffic import FEW, asked, built, file, rows, says, user
-from tests.distill.evaluate.school import label_of, number_in
+from tests.distill.evaluate.school import ADAPTER, evaluated, label_of, number_in, sorted_mail
+from tests.fake_replica import FakeReplica, running_replica
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 GOOD, OTHER = "w--aaaaaaaaaaaa", "w--bbbbbbbbbbbb"
 BEGIN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+BY_LABEL, BY_EQUALITY = Measure(scorer="label"), Measure(scorer="exact")
 
 
 def knows_all(body: Json) -> Json:
@@ -76,6 +79,12 @@ def lines_of(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+def a_placed(adapter: str, **told: Any) -> Placed:
+    """Live, if nothing else is said."""
+    usual = {"share": 100.0, "fingerprints": ("f",), "agreement": 0.95, "measure": BY_LABEL, "since": BEGIN.isoformat()}
+    return Placed(adapter=adapter, **{**usual, **told})
+
+
 class Town:
     """A workload, its students, and the mail that they sort."""
 
@@ -94,9 +103,12 @@ class Town:
             "workloads": {"w": {"when": {"path": "*"}, "promote": rules, "evaluate": {"scorer": "label"}}},
         }
 
-    def canary(self, adapter: str = GOOD, *, share: float = 5.0, agreement: float | None = 0.95) -> None:
-        placed = Placed(adapter=adapter, share=share, fingerprints=("f",), agreement=agreement, since=BEGIN.isoformat())
-        self.change(lambda before: Students(canary=placed, live=before.live), now=BEGIN)
+    def canary(self, adapter: str = GOOD, **told: Any) -> None:
+        canary = a_placed(adapter, **{"share": 5.0, **told})
+        self.change(lambda before: Students(canary=canary, live=before.live), now=BEGIN)
+
+    def live(self, adapter: str = GOOD, **told: Any) -> None:
+        self.change(lambda before: Students(live=a_placed(adapter, **told), canary=before.canary), now=BEGIN)
 
     def change(self, step: Any, *, now: datetime | None = None) -> None:
         change_students(self.data, "w", step, author="test", action="test", reason="test", now=now)
@@ -113,6 +125,10 @@ class Town:
             )
         self.sent += count
         file(self.data, records)
+
+    def fails(self, count: int, adapter: str | None = GOOD) -> None:
+        """A student's answers cannot be used, and the teacher answers."""
+        self.mail(count, None, target="teacher", reason="fallback_invalid", failed_adapter=adapter)
 
     def audit(self, **promote: Any) -> Watched:
         (watched,) = audit(self.config(**promote), "w")
@@ -193,8 +209,7 @@ def test_a_bad_student_is_withdrawn_with_the_evidence_even_if_held(town: Town) -
 
 
 def test_a_live_student_that_turns_bad_gives_way_to_the_one_before(town: Town) -> None:
-    before = Placed(adapter=OTHER, share=100, fingerprints=("f",), agreement=0.9, since=BEGIN.isoformat())
-    live = Placed(adapter=GOOD, share=100, fingerprints=("f",), agreement=0.95, since=BEGIN.isoformat())
+    before, live = a_placed(OTHER, agreement=0.9), a_placed(GOOD)
     town.change(lambda students: Students(live=live, previous=before), now=BEGIN)
     town.mail(20, reason="live")
     town.audit(audit=100)
@@ -220,7 +235,7 @@ def test_on_harm_notify_holds_and_tells_once(town: Town) -> None:
 
 def test_what_a_student_failed_at_counts_as_nothing_and_costs_nothing(town: Town) -> None:
     town.canary()
-    town.mail(30, target="teacher", reason="fallback_invalid", adapter=None)
+    town.fails(30)
     for _ in range(4):
         audit(town.config(), "w")
 
@@ -248,6 +263,115 @@ def test_without_a_measured_agreement_there_is_no_alarm_and_no_step_and_it_says_
 
     assert watched.done is None
     assert "evaluate it, and let the gate judge it" in watched.verdict.why
+    assert watched.verdict.why in (watched.failure or "")
+    assert town.teacher.asked == []
+
+
+@pytest.mark.parametrize("agreement", [0.0, 0.08, 0.1])
+def test_where_no_audit_could_tell_good_from_bad_no_share_is_widened_no_money_is_spent_and_it_says_what_to_do(
+    town: Town, agreement: float
+) -> None:
+    town.canary(agreement=agreement, measure=BY_EQUALITY)
+    town.mail(40, wrong=40)
+
+    for _ in range(3):
+        watched = town.audit()
+
+    assert [each.share for each in town.students.answering()] == [5.0]
+    assert (watched.new, watched.verdict.bar, watched.verdict.advice) == (0, None, "watch")
+    assert "take each step by hand (`nightschool promote w`)" in (watched.failure or "")
+    assert town.teacher.asked == []
+    assert town.audit(audit=0).failure is None
+
+
+def test_answers_of_a_canary_that_cannot_be_used_count_against_it_beside_a_live_student(town: Town) -> None:
+    town.live(OTHER)
+    town.canary()
+    for _ in range(10):
+        town.mail(1)
+        town.fails(2)
+    for _ in range(5):
+        audit(town.config(step_audits=30), "w")
+
+    assert town.students.withdrawn == (GOOD,)
+    assert [each.adapter for each in town.students.answering()] == [OTHER]
+
+
+def test_what_a_canary_failed_at_never_counts_for_the_live_student(town: Town) -> None:
+    town.live(OTHER)
+    town.canary()
+    town.mail(4, OTHER, reason="live")
+    town.fails(40)
+    town.fails(40, None)  # recorded before records named who had failed
+    town.change(lambda before: roll_back(before, adapter=GOOD, now=BEGIN.isoformat()))
+
+    for _ in range(3):
+        watched = town.audit(audit=100)
+
+    assert (watched.adapter, watched.verdict.audits, watched.verdict.agreement) == (OTHER, 4, 1.0)
+    assert [each.adapter for each in town.students.answering()] == [OTHER]
+
+
+def test_a_student_is_audited_by_the_scorer_of_its_own_bar_whatever_the_configuration_says_today(town: Town) -> None:
+    town.live()
+    town.mail(40, reason="live")
+    town.teacher.rule = lambda body: says(
+        f" {knows_all(body)['content'].upper()}. "
+    )  # the same label, not the same text
+    told = town.told()
+    told["workloads"]["w"]["promote"]["audit"] = 100
+    told["workloads"]["w"]["evaluate"]["scorer"] = "exact"
+
+    for _ in range(2):
+        (watched,) = audit(Config.model_validate(told), "w")
+
+    assert (watched.done, watched.verdict.agreement) == (None, 1.0)
+    assert [each.adapter for each in town.students.answering()] == [GOOD]
+
+
+def test_agreements_by_another_scorer_say_nothing_of_a_bar(town: Town) -> None:
+    town.live()
+    town.mail(40, reason="live", wrong=40)
+    town.audit(audit=100, on_harm="notify")
+    town.live(measure=BY_EQUALITY)
+
+    assert town.audit(audit=0).verdict.audits == 0
+    town.live()
+    assert town.audit(audit=0, on_harm="notify").verdict.audits == 32
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [(None, "is not known; evaluate it, and say `nightschool promote w"), (Measure(scorer="gone:gone"), "imported")],
+)
+def test_where_its_scorer_cannot_be_found_it_is_not_audited_and_says_so(
+    town: Town, measure: Measure | None, words: str
+) -> None:
+    town.live(measure=measure)
+    town.mail(40, reason="live", wrong=40)
+
+    watched = town.audit(audit=100)
+
+    assert (watched.new, watched.done) == (0, None)
+    assert words in (watched.failure or "")
+    assert town.teacher.asked == []
+
+
+def test_of_a_student_that_was_placed_before_its_scorer_was_kept_its_own_evaluations_tell(tmp_path: Path) -> None:
+    sorted_mail(tmp_path)
+    with running_replica(FakeReplica(lambda model, messages: label_of(number_in(messages[-1]["content"])))) as server:
+        evaluated(tmp_path, server.url, few_shot=0)
+        old = a_placed(ADAPTER, measure=None)
+
+        def found() -> Bar | NoBar:
+            return bar_of(tmp_path, "w", old, Promote(margin=0.1), Evaluate(scorer="json_fields"))
+
+        bar = found()
+        assert isinstance(bar, Bar)
+        assert bar.value == pytest.approx(0.85)
+        assert bar.measure == BY_LABEL
+        evaluated(tmp_path, server.url, few_shot=0, scorer="exact")
+        assert isinstance(found(), NoBar)
 
 
 def test_a_forced_student_is_held_to_the_agreement_of_the_one_whose_place_it_takes(town: Town) -> None:
@@ -275,7 +399,7 @@ def test_a_student_that_comes_again_is_not_judged_by_what_it_did_before(town: To
 
 
 def test_a_qualified_candidate_that_a_killed_night_has_left_begins_its_ramp(town: Town) -> None:
-    candidate = Candidate(adapter=GOOD, qualified=True, fingerprints=("f",), agreement=0.9)
+    candidate = Candidate(adapter=GOOD, qualified=True, fingerprints=("f",), agreement=0.9, measure=BY_LABEL)
     town.change(lambda before: Students(candidate=candidate))
 
     town.audit(mode="manual") if town.students.answering() else audit(town.config(mode="manual"), "w")
@@ -320,7 +444,7 @@ def test_while_the_teacher_is_unwell_what_a_student_failed_at_does_not_count_alo
     town.canary()
     for _ in range(10):
         town.mail(3)
-        town.mail(3, target="teacher", reason="fallback_invalid", adapter=None)
+        town.fails(3)
     town.teacher.status = 401
 
     for _ in range(3):

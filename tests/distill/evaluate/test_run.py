@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from distill.evaluate.agreement import agreement_in
 from distill.evaluate.run import evaluate
 from distill.gate.pairs import newest_evaluation
+from nightschool.config import Evaluate
 from nightschool.engine.replica import ReplicaError
 from nightschool.errors import StoreBusy
 from nightschool.record import Label
@@ -244,6 +246,10 @@ def test_a_prompt_that_is_too_long_has_no_score(replica: FakeReplica, tmp_path: 
     refused = [row for row in rows(tmp_path, manifest, "student") if row["score"] is None]
     assert refused
     assert {row["problem"] for row in refused} == {"refused_by_engine: maximum context length is 2048 tokens"}
+    agreed = agreement_in(tmp_path, manifest, Evaluate())
+    assert agreed is not None
+    scores = [row["score"] for row in rows(tmp_path, manifest, "student") if row["score"] is not None]
+    assert agreed.value == pytest.approx(sum(scores) / len(scores))
     tried = [body for body in replica.chats if "max_tokens" not in body]
     assert len(tried) == 2 * len(refused)  # once more with what room there is, for both systems
     assert any("have no score" in warning for warning in manifest.warnings)

@@ -20,7 +20,7 @@ from nightschool.errors import StoreBusy
 from nightschool.registry.adapters import adapters_of
 from nightschool.registry.change import change_students, read_history
 from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
-from nightschool.registry.routing import read_routing
+from nightschool.registry.routing import Measure, read_routing
 from nightschool.registry.steps import hold, roll_back
 from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
 from tests.distill.night.school import School, knows_all, knows_nothing
@@ -42,6 +42,7 @@ def test_a_good_student_answers_the_first_share_with_what_the_audit_needs_to_kno
     canary = read_routing(school.folder).students_of("w").canary
     assert canary is not None
     assert (canary.share, canary.agreement, len(canary.fingerprints)) == (5.0, 1.0, 1)
+    assert canary.measure == Measure(scorer="label")
     assert [(change.author, change.action) for change in read_history(school.folder)] == [
         ("job:night", "propose"),
         ("job:night", "qualify"),
