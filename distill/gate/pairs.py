@@ -10,6 +10,7 @@ what was measured besides: the fields of ``Measured``. Where nobody says what is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,10 +112,11 @@ def _rows(folder: Path, answers: list[dict[str, Any]], truth: str | None) -> tup
         raise EvidenceError(
             f"the evaluation {folder} has no answers of a student", remedy="evaluate with an adapter: --adapter A"
         )
-    return tuple(_row(systems, truth) for systems in examples.values())
+    return tuple(row_of(systems, truth) for systems in examples.values())
 
 
-def _row(systems: dict[str, dict[str, Any]], truth: str | None) -> Row:
+def row_of(systems: Mapping[str, Mapping[str, Any]], truth: str | None) -> Row:
+    """Of one example: by system, its marks. ``truth``: of marks that do not say it of themselves."""
     some = next(iter(systems.values()))
     teacher, student = (_score(systems.get(name), name) for name in ("teacher", "student"))
     names = sorted({name for answer in systems.values() for name in answer.get("slices") or ()})
@@ -128,7 +130,7 @@ def _row(systems: dict[str, dict[str, Any]], truth: str | None) -> Row:
     )
 
 
-def _score(answer: dict[str, Any] | None, system: str) -> tuple[float | None, str | None]:
+def _score(answer: Mapping[str, Any] | None, system: str) -> tuple[float | None, str | None]:
     """The score and no problem, or no score and the problem: a score that is no measurement is none."""
     if answer is None:
         return None, f"no_{system}"

@@ -1,7 +1,9 @@
 """One pass: an undecided student answers what its teacher has answered since, and the gate counts it.
 
-    undecided? -> a sample of new exchanges -> the student's answers -> scores -> kept -> all evidence -> the gate
+    undecided? -> a sample of new exchanges -> the student's answers -> marks -> kept -> all evidence -> the gate
 
+Marks are given as the evaluation gives them, by the same code: rows of two kinds are no evidence together. A judge is
+not asked here, so where one has judged the evaluation there is no shadow.
 The evidence of the gate may be looked at whenever there is more of it, so every pass decides; only a decision changes
 anything, and only that is kept as a dossier.
 """
@@ -22,20 +24,20 @@ from distill.evaluate.answers import KeptAnswers, kept_answers
 from distill.evaluate.bench import verifies_alone
 from distill.evaluate.cases import Case
 from distill.evaluate.generate import Generator, Room, System
+from distill.evaluate.marks import Facts, Marker
 from distill.evaluate.result import Manifest, read_manifest
 from distill.gate.criteria import criteria_of
 from distill.gate.decide import Decision, decide
 from distill.gate.dossier import dossiers_of, keep_decision
-from distill.gate.evidence import TEACHER_ITSELF, Evidence, Row
-from distill.gate.pairs import Evaluation, newest_evaluation
+from distill.gate.evidence import Evidence, Row
+from distill.gate.pairs import Evaluation, newest_evaluation, row_of
 from distill.journal import Journal, read_lines
 from distill.night.follow import follow
 from distill.night.report import reports_of
-from distill.score.scorer import Scorer
 from distill.shadow.sample import Wish, cases
 from nightschool.config import Config
 from nightschool.engine.replica import Replica
-from nightschool.errors import StoreBusy
+from nightschool.errors import NightschoolError, StoreBusy
 from nightschool.registry.adapters import find_adapter
 from nightschool.registry.replicas import ReplicaState, read_replicas
 from nightschool.registry.routing import read_routing
@@ -46,6 +48,10 @@ MOST_AT_ONCE = 16
 """Questions of one pass: the student has nobody who waits for it, and its replicas have."""
 _WIDTH = 4
 _SLICE = "shadow"
+
+
+class ShadowRefused(NightschoolError):
+    """What the student would answer could not be scored as its evaluation was."""
 
 
 class _Note(NamedTuple):
@@ -78,9 +84,19 @@ class _Undecided(NamedTuple):
 
 
 def shadow(config: Config, workload: str) -> Shadowed | None:
-    """None where no student is undecided, no shadow is wanted, or no replica holds the student."""
+    """None where no student is undecided, no shadow is wanted, or no replica holds the student.
+
+    Raises ShadowRefused where its evaluation was judged by a model.
+    """
     if not config.promote_of(workload).shadow or (found := _undecided(config.data, workload)) is None:
         return None
+    if found.manifest.judge is not None:
+        raise ShadowRefused(
+            f"{found.adapter} cannot answer in the shadow: {found.manifest.judge.model} had judged its evaluation "
+            f"{found.manifest.id}, and no judge is asked here",
+            remedy=f"set workloads.{workload}.promote: {{shadow: 0}}, and let the next night decide by more test rows; "
+            "or evaluate without evaluate.judge",
+        )
     ready = read_replicas(config.data).ready_with(found.adapter)
     if not ready:
         return None
@@ -132,10 +148,11 @@ def _answer(
     settings = config.evaluate_of(workload)
     scorer = agreement_scorer(measure_of(found.manifest, settings))
     verifies = ":" in found.manifest.scorer.name and verifies_alone(scorer, asked)
+    marker = Marker(scorer, verifies=verifies, judge=None, calibrated=None)
     room = Room(max_tokens=int(found.manifest.settings["max_tokens"]), stop_token_ids=ready[0].stop_token_ids)
     with kept_answers(place / f"{found.adapter}.answers.jsonl") as kept:
         asyncio.run(_generate(found.adapter, asked, kept, room, ready, timeout_s=settings.timeout_s))
-        return [_Note(case.example, _row(case, kept, scorer, verifies=verifies)) for case in asked]
+        return asyncio.run(_notes_of(asked, kept, marker))
 
 
 async def _generate(
@@ -156,18 +173,15 @@ async def _generate(
             await replica.close()
 
 
-def _row(case: Case, kept: KeptAnswers, scorer: Scorer, *, verifies: bool) -> Row:
-    answer = kept.get("student", case.example)
-    student = scorer(case.question, None if answer is None else answer.message, case.reference)
-    teacher = scorer(case.question, case.teacher, case.reference)
-    return Row(
-        group=case.group,
-        teacher=teacher.value if teacher.is_measurement else None,
-        student=student.value if student.is_measurement else None,
-        slices=(_SLICE,),
-        problem=teacher.problem or student.problem,
-        truth="verifier" if verifies else TEACHER_ITSELF,
-    )
+async def _notes_of(asked: Sequence[Case], kept: KeptAnswers, marker: Marker) -> list[_Note]:
+    notes = []
+    for case in asked:
+        answer = kept.get("student", case.example)
+        assert answer is not None
+        marks = [marker.teachers(case, [_SLICE], Facts()), await marker.of(answer, case, [_SLICE])]
+        row = row_of({mark.system: msgspec.to_builtins(mark) for mark in marks}, None)
+        notes.append(_Note(case.example, row))
+    return notes
 
 
 def _judge(config: Config, workload: str, found: _Undecided, rows: Sequence[Row], new: int) -> Shadowed:

@@ -25,6 +25,7 @@ def warnings(config: Config) -> list[str]:
         *_ramps(config),
         *_nights(config),
         *_same_port(config),
+        *_shadows(config),
     ]
 
 
@@ -147,3 +148,14 @@ def _same_port(config: Config) -> Iterator[str]:
 def _overlap(one: Listening, other: Listening) -> bool:
     everywhere = {"0.0.0.0", "::"}
     return one.host == other.host or not everywhere.isdisjoint((one.host, other.host))
+
+
+def _shadows(config: Config) -> Iterator[str]:
+    """A judge is asked by evaluations alone; where a function of the user's knows what is right, by nobody."""
+    for name, workload in config.workloads.items():
+        own = ":" in (workload.evaluate.scorer or "")
+        if workload.promote.shadow and workload.evaluate.judge is not None and not own:
+            yield (
+                f"workloads.{name}.promote.shadow: no student answers in the shadow, since no judge is asked there; "
+                "leave out one of shadow and evaluate.judge"
+            )

@@ -110,6 +110,13 @@ def test_a_judge_without_a_key_or_a_price_is_warned_of(tmp_path: Path) -> None:
     assert warnings(load(tmp_path, good, {"K": "k"})) == []
 
 
+@pytest.mark.parametrize(("scorer", "warned"), [("null", True), ("label", True), ("mine:right", False)])
+def test_a_shadow_beside_a_judge_is_warned_of(tmp_path: Path, scorer: str, warned: bool) -> None:
+    shadowed = JUDGED.replace("evaluate: {", f"promote: {{shadow: 20}}, evaluate: {{scorer: {scorer}, ")
+
+    assert any("promote.shadow" in text for text in warnings(load(tmp_path, UPSTREAM + shadowed))) == warned
+
+
 def test_a_judge_in_the_house_needs_no_key(tmp_path: Path) -> None:
     local = UPSTREAM.replace("https://api.openai.com/v1", "http://127.0.0.1:9/v1") + JUDGED
 

@@ -32,6 +32,8 @@ class School:
         self.folder, self.url, self.trained = folder, url, 0
         self.distill: dict[str, Any] = {"min_examples": 50, "test_share": 0.3}
         self.base_model = BASE_MODEL
+        self.judge: str | None = None
+        """Where one is, by its URL."""
 
     def mail(self, count: int, first: int = 0, *, system: Callable[[int], Message] = lambda number: SYSTEM) -> None:
         """``system``: the system message of each, by its number."""
@@ -62,15 +64,19 @@ class School:
     def plain(self, **promote: Any) -> dict[str, Any]:
         """As the file would say it."""
         rules = {"min_rows": 20, "nights": 1, "margin": 0.1, "slices": {"min_rows": 1000}, **promote}
+        judge = {"upstream": "judge", "model": "judge-model"}
+        upstreams = {"judge": {"base_url": self.judge}} if self.judge else {}
         return {
             "data": str(self.folder),
-            "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}},
+            "upstreams": {"teacher": {"base_url": "http://127.0.0.1:9/v1"}, **upstreams},
+            "default_upstream": "teacher",
             "student": {"base_model": self.base_model, "replicas": [self.url]},
             "workloads": {
                 "w": {
                     "when": {"path": "*"},
                     "distill": self.distill,
                     "promote": rules,
+                    "evaluate": {"judge": judge} if self.judge else {},
                 }
             },
         }

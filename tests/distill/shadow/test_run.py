@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import typer
 
-from distill.shadow.run import Shadowed, shadow
+from cli.shadow import shadow as command
+from distill.shadow.run import Shadowed, ShadowRefused, shadow
 from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_replicas
 from nightschool.registry.routing import read_routing
 from tests.distill.dataset.traffic import asked, file, says, user
-from tests.distill.evaluate.school import SYSTEM, label_of
+from tests.distill.evaluate.school import SYSTEM, label_of, number_in
+from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
 from tests.distill.night.school import School, knows_all, knows_nothing
 from tests.fake_replica import FakeReplica, running_replica
 
@@ -66,6 +70,41 @@ def test_a_bad_student_is_dropped(school: School, server: FakeReplica) -> None:
 
     assert told[-1].decision.verdict == "reject"
     assert read_routing(school.folder).wanted() == ()
+
+
+def test_what_the_engine_refuses_counts_for_nothing_as_in_the_evaluation(school: School, server: FakeReplica) -> None:
+    server.refuse = lambda body: "maximum context length" if number_in(body["messages"][-1]["content"]) % 4 else None
+
+    told = passes(school, 4)
+
+    assert told[-1].rows == 60
+    assert [each.decision.verdict for each in told] == ["undecided"] * 4
+    kept = (school.folder / "shadows" / "w" / f"{told[0].adapter}.jsonl").read_bytes().splitlines()
+    rows = [msgspec.json.decode(line)[1] for line in kept]
+    assert {(row[2], row[4].split(":")[0]) for row in rows if row[4]} == {(None, "refused_by_engine")}
+    assert [row[2] for row in rows if not row[4]] == [1.0] * 15
+
+
+def test_where_a_judge_has_judged_the_evaluation_there_is_no_shadow_and_it_says_what_to_do(
+    tmp_path: Path, server: FakeReplica, capsys: pytest.CaptureFixture[str]
+) -> None:
+    school = School(tmp_path, server.url)
+    school.mail(400)
+    with running_judge(ScriptedJudge()) as judge:
+        school.judge = judge.base_url
+        assert school.night(**PROMOTE) == "undecided"
+    before = len(server.chats)
+
+    with pytest.raises(ShadowRefused, match=r"judge-model had judged its evaluation(.|\n)*shadow: 0"):
+        passes(school, 1)
+    assert len(server.chats) == before
+    config = tmp_path / "nightschool.yaml"
+    config.write_text(json.dumps({**school.plain(**PROMOTE), "data": "."}))
+    with pytest.raises(typer.Exit):
+        command(config=config)
+    said = capsys.readouterr()
+    assert said.err.startswith("nightschool: w: ")
+    assert said.out == ""
 
 
 def test_nobody_is_asked_twice_and_nothing_that_was_learned(school: School, server: FakeReplica) -> None:
