@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from distill.audit.audited import audited_of
+from distill.audit.bar import bar_of
 from distill.audit.verdict import judge
 from distill.night.prompts import Prompts
 from nightschool.config import Config
@@ -27,7 +28,9 @@ def makes_room(config: Config, workload: str, canary: Placed, prompts: Prompts) 
         return True  # prompts have changed: hardly anything comes to it any more
     since = answering_since(read_history(config.data, workload), canary)
     audited = [each for each in audited_of(config.data, workload, canary.adapter) if each.time >= since]
-    if judge(canary, audited, config.promote_of(workload), climbs=True).doubt:
+    promote = config.promote_of(workload)
+    bar = bar_of(config.data, workload, canary, promote, config.evaluate_of(workload))
+    if judge(canary, audited, promote, bar, climbs=True).doubt:
         return True
     compared = [each.time for each in audited if each.agreement is not None]
     return datetime.now(UTC) - datetime.fromisoformat(max((canary.since, *compared))) > _PATIENCE
