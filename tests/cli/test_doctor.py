@@ -66,7 +66,7 @@ def test_a_file_without_certificates_is_a_problem(nightschool: Command) -> None:
     result = nightschool("doctor")
 
     assert result.code == 1
-    assert "try: name a PEM file with certificates" in result.out
+    assert "verify_tls: must be a PEM file with certificates of authorities" in result.out
 
 
 def test_json_says_the_same(nightschool: Command, upstream: str) -> None:

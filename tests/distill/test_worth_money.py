@@ -69,8 +69,8 @@ def test_needs_count_training_answers_and_test_groups_apart() -> None:
     assert (first.have, first.need, first.missing_rows, first.days) == (850, 300, 0, 0.0)
     assert (good.have, good.need, good.missing_rows, good.days) == (850, 1_000, 177, 1.77)
     assert (gate.have, gate.need, gate.missing_rows, gate.days) == (50, 300, 5_000, 50.0)
-    assert (better.need, better.missing_rows) == (700, 13_000)
-    assert (equal.need, equal.missing_rows) == (1_800, 35_000)
+    assert (better.need, better.missing_rows) == (640, 11_800)
+    assert (equal.need, equal.missing_rows) == (1_880, 36_600)
 
 
 def test_where_nothing_comes_no_day_is_named() -> None:

@@ -111,7 +111,9 @@ def test_one_that_waits_is_not_lost_to_a_newer_one_that_is_bad(waiting: School, 
 
 def test_a_canary_that_agrees_less_than_is_asked_for_makes_room(waiting: School) -> None:
     first = canary(waiting)
-    disagreed = [Audited(exchange=str(number), time=this_moment(), agreement=0.0) for number in range(3)]
+    disagreed = [
+        Audited(exchange=str(number), time=this_moment(), agreement=0.0, measure=first.measure) for number in range(3)
+    ]
     keep(waiting.folder, "w", first.adapter, disagreed)
     waiting.mail(60, first=600)
 

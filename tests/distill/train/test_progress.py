@@ -15,6 +15,7 @@ from distill.train.points import Point, curve_csv, read_curve, smoothed, thinned
 from distill.train.progress import FILE, LOCK, MOST_POINTS, Progress, ProgressFile, read_progress
 from nightschool.store.lock import lock_at_once
 from tests.distill.train.school import QUICK, school, tiny_folder, trained
+from tests.full_file import make_full_file
 
 ABOUT = Progress(workload="w", dataset="d", base_model="b", run="w--1", device="cpu")
 DRIVER = [sys.executable, "-m", "tests.distill.train.crash_driver"]
@@ -95,7 +96,7 @@ def test_a_file_that_was_cut_is_none(tmp_path: Path, content: bytes) -> None:
 
 def test_a_disk_that_is_full_stops_no_training(tmp_path: Path) -> None:
     folder = placed(tmp_path)
-    (folder / f"{FILE}.tmp").symlink_to("/dev/full")
+    make_full_file(folder / f"{FILE}.tmp")
 
     ProgressFile(folder, ABOUT).tell(curve(3), 10)
 

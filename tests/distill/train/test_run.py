@@ -30,6 +30,7 @@ from nightschool.registry.manifest import AdapterManifest
 from nightschool.store.lock import lock_at_once
 from tests.distill.train.crash_driver import learn
 from tests.distill.train.school import QUICK, lessons, school, tiny_base, tiny_folder, tiny_model, trained
+from tests.full_file import make_full_file
 
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(["tests.distill.train.crash_driver"])
@@ -193,7 +194,7 @@ def test_a_full_disk_in_the_middle_of_a_checkpoint_leaves_the_last_one(tmp_path:
     def fill(point: Any, _: object) -> None:
         if point.step == 3:
             (place,) = (folder / "runs").iterdir()
-            (place / f"{FILE}.tmp").symlink_to("/dev/full")
+            make_full_file(place / f"{FILE}.tmp")
 
     with pytest.raises(DiskFull, match="so the training stopped\n  try: make room, and give the same command again"):
         trained(folder, watch=fill, checkpoint_every_s=0.0)
