@@ -165,8 +165,7 @@ def _place(config: Config, workload: str, name: str, share: float, *, force: boo
     # What the state knows needs no dataset: it may be gone, as after an erasure.
     known = passed(read_routing(config.data).students_of(workload))
     prompts = known or learned_prompts(config.data, workload, adapter.dataset.name)
-    agreed = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
-    value, measure = (None, None) if agreed is None else agreed
+    value, measure = last_agreement(config.data, workload, adapter.name, config.evaluate_of(workload))
 
     def step(before: Students) -> Students:
         return placed(

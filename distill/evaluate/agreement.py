@@ -26,10 +26,10 @@ from nightschool.wire import json_text
 
 
 class Agreement(NamedTuple):
-    """A mean of scores, and by what they were measured."""
+    """A mean of scores, and by what they were measured; neither where nobody can tell."""
 
-    value: float
-    measure: Measure
+    value: float | None = None
+    measure: Measure | None = None
 
 
 def measure_of(evaluation: Manifest, settings: Evaluate) -> Measure:
@@ -68,24 +68,24 @@ def agreement_of(test_side: Path, rows: Path, scorer: Scorer) -> float | None:
     return math.fsum(scores) / len(scores) if scores else None
 
 
-def agreement_in(data: Path, evaluation: Manifest, settings: Evaluate) -> Agreement | None:
+def agreement_in(data: Path, evaluation: Manifest, settings: Evaluate) -> Agreement:
     """The same of a finished evaluation; the dataset that it was made with must still be there."""
     rows = evaluations_of(data, evaluation.workload) / evaluation.id / ROWS
     dataset = place_of(data, evaluation.workload) / evaluation.dataset.name
     measure = measure_of(evaluation, settings)
     value = agreement_of(dataset, rows, agreement_scorer(measure))
-    return None if value is None else Agreement(value, measure)
+    return Agreement() if value is None else Agreement(value, measure)
 
 
-def last_agreement(data: Path, workload: str, adapter: str, settings: Evaluate) -> Agreement | None:
-    """What the newest evaluation of an adapter measured; None where there is none, or what it was made with is gone."""
+def last_agreement(data: Path, workload: str, adapter: str, settings: Evaluate) -> Agreement:
+    """What an adapter's newest evaluation measured; nothing where there is none, or what it was made with is gone."""
     evaluation = newest_manifest(data, workload, adapter)
     if evaluation is None:
-        return None
+        return Agreement()
     try:
         return agreement_in(data, evaluation, settings)
     except FileNotFoundError:
-        return None
+        return Agreement()
 
 
 def _message(answer: str | None) -> Message | None:

@@ -49,8 +49,7 @@ def follow(
         reason = _answers_nobody(evaluation, what_varies(folder))
         change(lambda before: drop_candidate(before, adapter), "drop")
         return Followed("undecided", reason)
-    agreed = agreement_in(data, evaluation, config.evaluate_of(workload))
-    value, measure = (None, None) if agreed is None else agreed
+    value, measure = agreement_in(data, evaluation, config.evaluate_of(workload))
     passed = prompts.qualified
     change(lambda before: qualify(before, adapter, fingerprints=passed, agreement=value, measure=measure), "qualify")
     covered = "" if prompts.share >= _NEARLY_ALL else f"; {_covered(prompts)}"

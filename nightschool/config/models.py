@@ -318,28 +318,31 @@ class Config(Listening):
 
     def distill_of(self, workload: str) -> Distill:
         """The workload's own settings; the defaults for one that no rule names."""
-        named = self.workloads.get(workload)
+        named = self._named(workload)
         return named.distill if named else Distill()
 
     def promote_of(self, workload: str) -> Promote:
         """The same of what a student must show."""
-        named = self.workloads.get(workload)
+        named = self._named(workload)
         return named.promote if named else Promote()
 
     def evaluate_of(self, workload: str) -> Evaluate:
         """The same of how a student is compared."""
-        named = self.workloads.get(workload)
+        named = self._named(workload)
         return named.evaluate if named else Evaluate()
 
     def escalate_of(self, workload: str | None) -> Escalate:
         """The same of when a student's teacher is asked."""
-        named = self.workloads.get(workload) if workload is not None else None
+        named = self._named(workload)
         return named.escalate if named else Escalate()
 
     def decodes_greedily(self, workload: str | None) -> bool:
         """The same of how its tokens are chosen."""
-        named = self.workloads.get(workload) if workload is not None else None
+        named = self._named(workload)
         return named is None or named.decoding == "greedy"
+
+    def _named(self, workload: str | None) -> Workload | None:
+        return None if workload is None else self.workloads.get(workload)
 
     @classmethod
     def broken_rules(cls, given: Mapping[str, Any]) -> Iterable[Broken]:
