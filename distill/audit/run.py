@@ -165,7 +165,7 @@ def _audited(sampled: Sampled, asked: Asked | None, scorer: Scorer) -> Audited:
     """``asked``: None where the student has failed, and nobody need be asked."""
     told = Audited(exchange=sampled.id, time=_text(sampled.time_us))
     if asked is None:
-        return replace(told, agreement=0.0, problem="invalid_answer: its teacher stood in")
+        return replace(told, agreement=0.0, problem="invalid_answer: the proxy refused it")
     if asked.record is None:
         return replace(told, problem=asked.problem)
     told = replace(told, teacher=asked.record.id, cost_usd=asked.record.cost_usd)

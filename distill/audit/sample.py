@@ -17,15 +17,18 @@ from nightschool.store.reader import Window
 SLACK_US = 15 * 60 * 1_000_000
 """A long answer is recorded after shorter ones that were asked later: look back so far for it."""
 _COLUMNS = (
-    "id", "epoch_us(time) as time_us", "request", "response", "fingerprint", "conversation", "tags", "reason", "target",
+    "id", "epoch_us(time) as time_us", "request", "response", "fingerprint", "conversation", "tags", "target",
+    "error_type",
 )  # fmt: skip
 # Not those whom a caller asked for by name: that is no fair sample, and the teacher does not know the name.
-_OF_STUDENT = (
-    "(target = 'student' and adapter = ? and reason in ('canary', 'live', 'tool_loop') "
-    "and status = 200 and complete and error_type is null)"
+_OF_STUDENT = "target = 'student' and adapter = $adapter and reason in ('canary', 'live', 'tool_loop')"
+_GOOD = f"({_OF_STUDENT} and status = 200 and complete and error_type is null and response is not null)"
+# Where its teacher did not stand in, and where it did. Older records do not say which student that was: they count for
+# none.
+_INVALID = (
+    f"({_OF_STUDENT} and error_type = 'invalid_output' "
+    "or target = 'teacher' and reason = 'fallback_invalid' and failed_adapter = $adapter)"
 )
-# Older records do not say which student had failed: they count for none.
-_INVALID = "(target = 'teacher' and reason = 'fallback_invalid' and failed_adapter = ?)"
 
 
 class Sampled(NamedTuple):
@@ -34,12 +37,13 @@ class Sampled(NamedTuple):
     id: str
     time_us: int
     request: str
-    response: str
+    response: str | None
+    """None only where the student has failed."""
     fingerprint: str | None
     conversation: str | None
     tags: dict[str, str]
     failed: bool
-    """The student gave nothing that could be used, and its teacher answered."""
+    """The student gave nothing that could be used: its teacher answered, or the client was told."""
 
 
 class Wish(NamedTuple):
@@ -82,10 +86,10 @@ def recorded(data: Path, ids: Collection[str], since_us: int) -> dict[str, Recor
 
 def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
     cursor = store.execute(
-        "select id from exchanges where workload = ? and time >= make_timestamptz(?) "
-        f"and ({_OF_STUDENT} or {_INVALID}) "
-        "and endpoint = '/chat/completions' and request is not null and response is not null order by time, id",
-        [wish.workload, wish.since_us, wish.adapter, wish.adapter],
+        "select id from exchanges where workload = $workload and time >= make_timestamptz($since_us) "
+        f"and ({_GOOD} or {_INVALID}) "
+        "and endpoint = '/chat/completions' and request is not null order by time, id",
+        {"workload": wish.workload, "since_us": wish.since_us, "adapter": wish.adapter},
     )
     return list(islice(drawn(cursor, "audit", wish.share, known=wish.known), wish.most))
 
@@ -99,9 +103,8 @@ def _read(store: duckdb.DuckDBPyConnection, chosen: list[str]) -> list[Sampled]:
 
 
 def _sampled(
-    identity: str, time_us: int, request: str, response: str, fingerprint: str | None, conversation: str | None,
-    tags: Any, reason: str, target: str,
+    identity: str, time_us: int, request: str, response: str | None, fingerprint: str | None, conversation: str | None,
+    tags: Any, target: str, error_type: str | None,
 ) -> Sampled:  # fmt: skip
-    return Sampled(
-        identity, time_us, request, response, fingerprint, conversation, dict(tags or {}), failed=target == "teacher"
-    )
+    failed = target == "teacher" or error_type is not None
+    return Sampled(identity, time_us, request, response, fingerprint, conversation, dict(tags or {}), failed)

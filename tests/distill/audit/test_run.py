@@ -130,6 +130,10 @@ class Town:
         """A student's answers cannot be used, and the teacher answers."""
         self.mail(count, None, target="teacher", reason="fallback_invalid", failed_adapter=adapter)
 
+    def fails_openly(self, count: int, adapter: str = GOOD) -> None:
+        """A student's answers cannot be used, and the clients have to be told."""
+        self.mail(count, adapter, status=502, complete=False, error_type="invalid_output", response=None)
+
     def audit(self, **promote: Any) -> Watched:
         (watched,) = audit(self.config(**promote), "w")
         return watched
@@ -233,9 +237,12 @@ def test_on_harm_notify_holds_and_tells_once(town: Town) -> None:
     assert watched.verdict.advice == "withdraw"
 
 
-def test_what_a_student_failed_at_counts_as_nothing_and_costs_nothing(town: Town) -> None:
+@pytest.mark.parametrize("fails", [Town.fails, Town.fails_openly])
+def test_what_a_student_failed_at_counts_as_nothing_and_costs_nothing(
+    town: Town, fails: Callable[[Town, int], None]
+) -> None:
     town.canary()
-    town.fails(30)
+    fails(town, 30)
     for _ in range(4):
         audit(town.config(), "w")
 
