@@ -34,6 +34,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The base model, and the settings of the training that the configuration gave; null in older reports."""
     criteria: Criteria | None = None
     """What the gate has decided by."""
+    scored_by: dict[str, Any] | None = None
+    """What the configuration said of how answers are scored; null in older reports."""
 
 
 def nights_of(data: Path) -> Path:

@@ -29,7 +29,7 @@ from distill.night.follow import AUTHOR, follow
 from distill.night.ready import replicas_with
 from distill.night.report import Outcome, Report, keep
 from distill.night.standing import Night, now, only_night
-from distill.night.todo import Todo, made_by, todo
+from distill.night.todo import Todo, made_by, scored_by, todo
 from distill.selection import Selection
 from nightschool.config import Config, Promote
 from nightschool.errors import NightschoolError
@@ -112,6 +112,7 @@ def _run(plan: Plan, night: Night) -> dict[str, Any]:
         "evaluation": evaluation.id,
         "dossier": str(dossier.relative_to(plan.data)),
         "criteria": criteria_of(plan.promote),
+        "scored_by": scored_by(plan.config, plan.workload),
     }
     plan.say(f"gate: {decision.verdict}: {decision.reasons[0]}")
     night.enter("promote")

@@ -1,7 +1,7 @@
 """What a night has to do: train another student, have the last one judged again, or nothing.
 
     never judged · made otherwise · other labels · new answers  -> train
-    other criteria · a test side that has grown                 -> judge, if it was not let pass
+    other criteria or scorer · a test side that has grown       -> judge, if it was not let pass
     else                                                        -> nothing
 
 Told by what the datasets hold, not by how much: with `distill.max_examples`, or with retention, as much leaves as
@@ -22,6 +22,7 @@ from distill.evaluate.order import candidate_of
 from distill.gate.criteria import criteria_of
 from distill.gate.dossier import DossierError, dossiers_of, read_dossier
 from distill.night.report import Report, reports_of
+from distill.score.own import OwnScorer
 from distill.train.settings import TrainSettings
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
@@ -84,6 +85,18 @@ def made_by(config: Config, workload: str) -> dict[str, Any]:
     return {"base_model": config.student.base_model, **settings}
 
 
+def scored_by(config: Config, workload: str) -> dict[str, Any]:
+    """What the configuration says of how answers are scored, the file of a user's function included; else, the data do.
+
+    Raises UnknownScorer.
+    """
+    evaluate = config.evaluate_of(workload)
+    scorer = evaluate.scorer
+    source = OwnScorer(scorer).source_hash if scorer is not None and ":" in scorer else None
+    settings = {"scorer": scorer, "source": source, **evaluate.spans.model_dump()}
+    return {name: value for name, value in settings.items() if value is not None}
+
+
 def _last(data: Path, workload: str) -> _Last | None:
     """None also where its dataset is gone, so that nobody can tell what it has learned."""
     adapters = adapters_of(data, workload)
@@ -124,11 +137,14 @@ def _new_to(data: Path, last: _Last, dataset: DatasetManifest) -> tuple[int, int
 
 
 def _worth_judging(config: Config, workload: str, last: _Last, dataset: DatasetManifest) -> str | None:
-    """Why the gate may decide otherwise now. Never by the same rows and criteria as before: that proves nothing new."""
+    """Why the gate may decide otherwise now. Never by the same rows, scorer and criteria: that proves nothing new."""
     report, criteria = last.report, criteria_of(config.promote_of(workload))
     grown = dataset.sides["test"].groups - last.tested.sides["test"].groups
-    if report.outcome in ("undecided", "rejected") and report.criteria not in (None, criteria):
+    refused = report.outcome in ("undecided", "rejected")
+    if refused and report.criteria not in (None, criteria):
         why = f"the gate asks for something else than when it judged {last.adapter}"
+    elif refused and report.scored_by not in (None, scored_by(config, workload)):
+        why = f"answers are scored otherwise than when {last.adapter} was judged"
     elif report.outcome == "undecided" and report.rows_needed and grown >= LEAST_OF_NEEDED * report.rows_needed:
         why = f"{grown:,} more test groups since {last.adapter} was judged; about {report.rows_needed:,} were missing"
     else:

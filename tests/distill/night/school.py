@@ -32,6 +32,7 @@ class School:
         self.folder, self.url, self.trained = folder, url, 0
         self.distill: dict[str, Any] = {"min_examples": 50, "test_share": 0.3}
         self.base_model = BASE_MODEL
+        self.evaluate: dict[str, Any] = {}
         self.judge: str | None = None
         """Where one is, by its URL."""
 
@@ -76,7 +77,7 @@ class School:
                     "when": {"path": "*"},
                     "distill": self.distill,
                     "promote": rules,
-                    "evaluate": {"judge": judge} if self.judge else {},
+                    "evaluate": {**self.evaluate, **({"judge": judge} if self.judge else {})},
                 }
             },
         }

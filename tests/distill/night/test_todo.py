@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +81,26 @@ def test_other_criteria_have_the_same_student_judged_again_once(school: School) 
 
     assert (school.night(), school.trained) == ("promoted", 1)
     assert school.night() == "nothing_new"
+
+
+def test_another_scorer_has_the_same_student_judged_again_once(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function of the user's own is another one when its source has changed under the same name."""
+    code = tmp_path / "my_scorer.py"
+    code.write_text("def score(question, answer, reference):\n    return 0.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    school.evaluate["scorer"] = "my_scorer:score"
+    assert school.night(min_rows=5000) == "undecided"
+    assert school.night(min_rows=5000) == "nothing_new"
+    code.write_text(code.read_text() + "# mended\n")
+
+    assert [school.night(min_rows=5000) for _ in range(2)] == ["undecided", "nothing_new"]
+
+    school.evaluate["scorer"] = "exact"
+
+    assert [school.night(min_rows=5000) for _ in range(2)] == ["undecided", "nothing_new"]
+    assert school.trained == 1
 
 
 def test_an_undecided_student_is_judged_again_when_as_many_rows_have_come_as_matter(school: School) -> None:
