@@ -50,7 +50,7 @@ from distill.evaluate.result import (
 )
 from distill.evaluate.shots import draw
 from distill.score.choose import Choice, choose
-from distill.score.own import OwnScorer
+from distill.score.own import identity_of
 from nightschool.digest import digest_of
 from nightschool.store.durable import make_folder
 from nightschool.wire import json_text
@@ -156,7 +156,7 @@ class _Run:
             order.candidate.base_model,
             order.candidate.template_hash,
             order.live.name if order.live else None,
-            self._scorer(),
+            identity_of(self._choice.name),
             order.settings.spans.model_dump(exclude_none=True),
             self._max_tokens,
             order.limit,
@@ -164,11 +164,6 @@ class _Run:
             [judging.config.upstream, judging.config.model, judging.rubric] if judging else None,
         ]
         return hashlib.sha256(json_text.canonical(told)).hexdigest()
-
-    def _scorer(self) -> str | list[str | None]:
-        """Its name; of a user's function what it does, too, which may change under one name."""
-        name = self._choice.name
-        return [name, OwnScorer(name).source_hash] if ":" in name else name
 
     def _manifest(self, ready: Ready, figures: Figures, bench: Bench, filled: Path) -> Manifest:
         order = self._order

@@ -22,7 +22,7 @@ from distill.evaluate.order import candidate_of
 from distill.gate.criteria import criteria_of
 from distill.gate.dossier import DossierError, dossiers_of, read_dossier
 from distill.night.report import Report, reports_of
-from distill.score.own import OwnScorer
+from distill.score.own import identity_of
 from distill.train.settings import TrainSettings
 from nightschool.config import Config
 from nightschool.errors import NightschoolError
@@ -86,15 +86,10 @@ def made_by(config: Config, workload: str) -> dict[str, Any]:
 
 
 def scored_by(config: Config, workload: str) -> dict[str, Any]:
-    """What the configuration says of how answers are scored, the file of a user's function included; else, the data do.
-
-    Raises UnknownScorer.
-    """
+    """What the configuration says of how answers are scored; the rest follows from the data. Raises UnknownScorer."""
     evaluate = config.evaluate_of(workload)
-    scorer = evaluate.scorer
-    source = OwnScorer(scorer).source_hash if scorer is not None and ":" in scorer else None
-    settings = {"scorer": scorer, "source": source, **evaluate.spans.model_dump()}
-    return {name: value for name, value in settings.items() if value is not None}
+    scorer = evaluate.scorer and identity_of(evaluate.scorer)
+    return {"scorer": scorer, **evaluate.spans.model_dump(exclude_none=True)}
 
 
 def _last(data: Path, workload: str) -> _Last | None:

@@ -49,6 +49,11 @@ class OwnScorer:
         return digest_of(file) if file is not None and file.is_file() else None
 
 
+def identity_of(scorer: str) -> str | list[str | None]:
+    """Its name; of a user's function what it does, too, which may change under one name. Raises UnknownScorer."""
+    return [scorer, OwnScorer(scorer).source_hash] if ":" in scorer else scorer
+
+
 def _number(value: Any) -> float:
     """NaN for what is no number; numpy's numbers and booleans are."""
     try:
