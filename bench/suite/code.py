@@ -8,16 +8,16 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-_WRITTEN_HERE = (":!bench/results", ":!bench/RESULTS.md", ":!bench/causes.yaml", ":!docs/growth.png")
-"""What comes of a run is no change of what was run."""
+_NOT_RUN = (":!bench/results", ":!bench/causes.yaml", ":!docs", ":!*.md")
+"""What comes of a run, and what is told of it, is no change of what was run."""
 _STANDS_ON = ("nightschool", "uvicorn", "uvloop", "httptools", "msgspec", "duckdb", "pyarrow", "numpy")
 
 
 def code_of(root: Path) -> str:
-    """The last commit that touched more than results; with uncommitted changes a ``+`` and their hash. Empty outside
-    of a repository."""
-    commit = _git(root, "log", "-1", "--format=%h", "--", ".", *_WRITTEN_HERE)
-    changes = _git(root, "diff", "HEAD", "--", ".", *_WRITTEN_HERE)
+    """The last commit that touched more than results and documents; with uncommitted changes a ``+`` and their hash.
+    Empty outside of a repository."""
+    commit = _git(root, "log", "-1", "--format=%h", "--", ".", *_NOT_RUN)
+    changes = _git(root, "diff", "HEAD", "--", ".", *_NOT_RUN)
     return f"{commit}+{hashlib.sha256(changes.encode()).hexdigest()[:6]}" if changes else commit
 
 

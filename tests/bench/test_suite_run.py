@@ -106,21 +106,23 @@ def test_figures_that_cannot_be_read_are_a_failure_with_the_reason(tmp_path: Pat
     assert "its figures cannot be read: Object missing required field `name`" in found.failure
 
 
-def test_results_do_not_change_the_code_that_they_are_of_but_every_other_file_does(tmp_path: Path) -> None:
+def test_results_and_documents_do_not_change_the_measured_code_but_every_other_file_does(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         names = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
         subprocess.run(["git", *names, *words], cwd=tmp_path, check=True, capture_output=True)
 
     assert code_of(tmp_path) == ""
     git("init")
-    (tmp_path / "bench").mkdir()
-    for name in ("proxy.py", "bench/RESULTS.md"):
+    told = ("bench/RESULTS.md", "bench/results/proxy.json", "docs/growth.png", "README.md")
+    for name in ("proxy.py", *told):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     git("add", ".")
     git("commit", "-m", "1")
     first = code_of(tmp_path)
 
-    (tmp_path / "bench" / "RESULTS.md").write_text("2")
+    for name in told:
+        (tmp_path / name).write_text("2")
     assert code_of(tmp_path) == first
     git("commit", "-am", "2")
     assert code_of(tmp_path) == first
