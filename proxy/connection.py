@@ -93,6 +93,7 @@ class Connection(asyncio.Protocol):
 
         ``bodiless``: the answer will have no body, whatever its headers say (HEAD).
         """
+        assert not self._chunks, "an answer to somebody else waits on this connection"
         self.status = 0
         self.headers = []
         self.on_arrival = self.on_chunk = None

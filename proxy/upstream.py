@@ -129,12 +129,13 @@ class UpstreamPool:
     def release(self, connection: Connection) -> None:
         """Give a connection back.
 
-        Kept if its exchange ended well, else closed, which cancels what the upstream is doing.
+        Kept if its exchange ended well, else closed, which cancels what the upstream is doing. An answer that has
+        arrived and that nobody has taken must go with its connection: the next borrower would read it as its own.
         """
         self._busy.discard(connection)
         if self._places is not None:
             self._places.release()
-        if connection.finished and connection.usable and not self._closed:
+        if connection.ended and connection.usable and not self._closed:
             connection.keep(self._keepalive_s)
             self._idle.append(connection)
         else:

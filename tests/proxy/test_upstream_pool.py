@@ -79,6 +79,18 @@ async def test_a_connection_whose_exchange_is_not_over_is_closed_and_not_lent_ag
         pool.release(other)
 
 
+async def test_an_answer_that_nobody_took_is_not_left_to_the_next_borrower() -> None:
+    async with pool_before() as pool:
+        connection = await pool.acquire()
+        ask(connection)
+        await connection.head()
+        while not connection.finished:
+            await asyncio.sleep(0.001)
+        pool.release(connection)
+
+        assert (connection.usable, pool.open_connections) == (False, 0)
+
+
 async def test_a_connection_that_idled_too_long_is_not_lent_again() -> None:
     async with pool_before(keepalive_s=0.1) as pool:
         first = await used(pool)
