@@ -98,6 +98,8 @@ class Journal:
         """Frames that the disk refused; counted by whoever writes."""
         self._overflowed = 0
         """Frames that found the queue full; counted by the loop."""
+        self._not_synced = 0
+        """Frames that the disk took and then could not keep; counted by the thread."""
         self._last_error: str | None = None
         self._lost_when_shouted = 0
         self._shouted_at = 0.0
@@ -142,7 +144,7 @@ class Journal:
 
     @property
     def _lost(self) -> int:
-        return self._refused + self._overflowed
+        return self._refused + self._overflowed + self._not_synced
 
     def begin(self, meta: wal.Request, body: Sequence[bytes]) -> Log:
         """Take a REQUEST, which is written within ``TICK_S`` or with the next END.
@@ -161,8 +163,9 @@ class Journal:
         if current.pending_bytes > MAX_PENDING_BYTES:
             self._append(current, [])
 
-    def part(self, current: Log, exchange: bytes, body: Sequence[bytes]) -> bool:
-        return self._append(current, wal.encode(wal.PART, wal.Part(exchange), body))
+    def part(self, current: Log, exchange: bytes, body: Sequence[bytes]) -> None:
+        """Write a PART. Whether it was lost shows when the exchange is read: its END counts the bytes."""
+        self._append(current, wal.encode(wal.PART, wal.Part(exchange), body))
 
     def end(self, current: Log, meta: wal.End, body: Sequence[bytes]) -> None:
         """Take an END, which is written before anything that goes through ``turn`` from now on.
@@ -254,7 +257,7 @@ class Journal:
             self._fall_behind("a sync has not returned for %.1f s" % (now - began))
         if self._current is not None and self._current.pending:
             self._append(self._current, [])
-        if self._current is not None and now - self._current.opened_at > self.settings.segment_s:
+        if self._current is not None and self._is_done_with(self._current, now):
             self.rotate()
         elif now - self._looked_at > LOOK_EVERY_S:
             self._looked_at = now
@@ -263,6 +266,10 @@ class Journal:
         if self._dirty or self._backlog.behind or self._closing:
             self._wake.set()
         self._shout()
+
+    def _is_done_with(self, current: Log, now: float) -> bool:
+        """It is old, or has a hole, behind which nothing could be read."""
+        return current.sync_failed or now - current.opened_at > self.settings.segment_s
 
     def _is_deleted(self, current: Log) -> bool:
         """Somebody has deleted the log under us: say so, once."""
@@ -304,6 +311,7 @@ class Journal:
             self._last_error = f"{error.strerror or error} ({target.path.name})"
             return False
         target.bytes += portion.bytes
+        target.frames += portion.frames
         self._frames += portion.frames
         self._bytes += portion.bytes
         if not target.dirty:
@@ -360,8 +368,7 @@ class Journal:
             written = self._dirty.popleft()
             written.dirty = False
             if self.settings.fsync != "off" and written.file is not None:
-                with contextlib.suppress(OSError):  # the next write meets the same disk and counts what it costs
-                    written.file.sync()
+                self._sync_one(written, written.file)
         self._sync_began = None
         for finished in [self._closing.popleft() for _ in range(finished_logs)]:
             if finished.file is not None:
@@ -369,6 +376,17 @@ class Journal:
                     finished.file.close()
         if waiters and self._loop is not None:
             self._loop.call_soon_threadsafe(_resolve, waiters)
+
+    def _sync_one(self, written: Log, file: LogFile) -> None:
+        """A disk that could not keep what it took says so once: the next sync succeeds, and the frames are gone."""
+        frames = written.frames
+        try:
+            file.sync()
+        except OSError as error:
+            written.sync_failed = True
+            self._not_synced += frames - written.synced_frames
+            self._last_error = f"{error.strerror or error} ({written.path.name}, when the disk was to keep it)"
+        written.synced_frames = frames
 
 
 def _resolve(waiters: list[asyncio.Future[None]]) -> None:

@@ -17,7 +17,12 @@ class Log:
         self.path = path
         self.header = header
         self.opened_at = time.monotonic()
-        self.bytes = 0
+        self.bytes = self.frames = 0
+        """Written."""
+        self.synced_frames = 0
+        """Of those, the ones of which the disk has said whether it keeps them."""
+        self.sync_failed = False
+        """The disk did not keep some of what it took."""
         self.open_exchanges = 0
         self.retired = False
         self.pending: list[bytes] = []

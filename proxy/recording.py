@@ -55,7 +55,7 @@ class NoRecording:
 class PlainRecording:
     """Bytes as they came; a long answer goes to the log in parts, so that it is never held in memory."""
 
-    __slots__ = ("_chunks", "_held_bytes", "_id", "_journal", "_log", "_torn", "_total_bytes")
+    __slots__ = ("_chunks", "_held_bytes", "_id", "_journal", "_kept_bytes", "_log", "_total_bytes")
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -63,9 +63,7 @@ class PlainRecording:
         self._id = b""
         self._chunks: list[bytes] = []
         self._held_bytes = 0
-        self._total_bytes = 0
-        self._torn = False
-        """A part was lost: the disk refused it."""
+        self._kept_bytes = self._total_bytes = 0
 
     def begin(self, meta: wal.Request, body: bytes) -> None:
         self._id = meta.id
@@ -75,20 +73,19 @@ class PlainRecording:
         self._total_bytes += len(chunk)
         if self._total_bytes > MAX_RESPONSE_BYTES:
             return
+        self._kept_bytes = self._total_bytes
         self._chunks.append(chunk)
         self._held_bytes += len(chunk)
         if self._held_bytes > SPILL_BYTES and self._log is not None:
-            self._torn = not self._journal.part(self._log, self._id, (b"".join(self._chunks),)) or self._torn
+            self._journal.part(self._log, self._id, (b"".join(self._chunks),))
             self._chunks = []
             self._held_bytes = 0
 
     def end(self, meta: wal.End) -> None:
         if self._log is None:
             return
-        if self._torn:
-            meta.complete = False
-            meta.error_type = meta.error_type or "record_torn"
-        elif self._total_bytes > MAX_RESPONSE_BYTES:
+        meta.body_bytes = self._kept_bytes
+        if self._total_bytes > MAX_RESPONSE_BYTES:
             meta.error_type = meta.error_type or "response_too_large"
         # One buffer of them: checking and writing dozens costs twice as much as copying them.
         self._journal.end(self._log, meta, (b"".join(self._chunks),))
@@ -156,6 +153,9 @@ class CleanedRecording:
             meta.form = "assembled"
             meta.complete = meta.complete and whole.finished
             meta.error_type = meta.error_type or whole.error_type
+            if self._redactor and whole.message is None and body:
+                # A text spread over its events could not be found, and nobody knows how to put them together.
+                body, meta.error_type = b"", meta.error_type or "unknown_stream"
         if not self._text:
             body = without_text(body, RESPONSE_COLUMNS)
         if self._redactor:

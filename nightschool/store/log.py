@@ -116,7 +116,10 @@ class LogReader:
                 end = wal.decode_end(frame.meta)
                 if begun := self._open.pop(end.id, None):  # else its REQUEST was lost on a full disk, and counted there
                     request, body, parts = begun
-                    return self._record(request, body, end, [*parts, frame.body])
+                    answer = [*parts, frame.body]
+                    if end.body_bytes is not None and sum(map(len, answer)) != end.body_bytes:
+                        end.complete, end.error_type = False, end.error_type or "record_torn"
+                    return self._record(request, body, end, answer)
             case wal.FEEDBACK:
                 feedback = _decode_feedback(frame.meta)
                 _check_time(feedback.time_us)

@@ -107,6 +107,8 @@ class End(msgspec.Struct, kw_only=True, array_like=True):
     """
     adapter: str | None = None
     propensity: float = 1.0
+    body_bytes: int | None = None
+    """Of this body and those of the PARTs before it, so that a lost PART shows. None: not counted."""
 
 
 class Frame(NamedTuple):

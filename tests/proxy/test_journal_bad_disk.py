@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,7 @@ async def test_a_full_disk_loses_and_counts_and_recovers_by_itself(
         for number in range(3):
             exchange(journal, number)
         log = begin(journal, 3)
-        assert not journal.part(log, an_id(3), (b"lost",))
+        journal.part(log, an_id(3), (b"lost",))
         assert journal.state.lost == 3 * 2 + 2
         await until(lambda: "records_lost count=8 total=8" in caplog.text)
         disk.full = False
@@ -86,6 +87,35 @@ async def test_a_full_disk_loses_and_counts_and_recovers_by_itself(
 
     assert ended(tmp_path) == [an_id(3), an_id(4)]
     assert journal.state.lost == 8
+
+
+@pytest.mark.parametrize("fsync", ["batch", "always"])
+async def test_a_disk_that_could_not_keep_what_it_took_is_told_of_and_its_log_is_left(
+    fsync: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Forgetful(DiskLog):
+        """Says once that it has forgotten, as Linux does."""
+
+        told = False
+
+        def sync(self) -> None:
+            if not Forgetful.told:
+                Forgetful.told = True
+                raise OSError(errno.EIO, "Input/output error")
+            super().sync()
+
+    journal = Journal(tmp_path, wal.Header, JournalSettings(fsync=fsync), open_file=Forgetful)  # type: ignore[arg-type]
+    journal.start()
+    exchange(journal, 1)
+    await journal.durable()
+    await until(lambda: "records_lost count=2 total=2 cause='Input/output error" in caplog.text)
+    await until(lambda: wal.FINISHED in kinds(tmp_path)[0])
+    exchange(journal, 2)
+    await journal.durable()
+    await journal.close()
+
+    assert journal.state.lost == 2
+    assert kinds(tmp_path)[1] == [wal.HEADER, wal.REQUEST, wal.END, wal.FINISHED]
 
 
 async def test_a_log_that_could_not_be_begun_is_begun_again(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import gzip
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 
 from nightschool.config import RecordConfig
+from nightschool.record import Record
 from nightschool.store import wal
-from proxy.journal import Journal, JournalSettings
+from nightschool.store.log import LogReader, list_logs
+from proxy.journal import SLOW_WRITE_S, Journal, JournalSettings
 from proxy.log_file import DiskLog
 from proxy.recording import SPILL_BYTES, NoRecording, Recording, RecordingPolicy
+from tests.proxy.journaling import until
 
 ID = bytes(16)
 CHAT = "/chat/completions"
@@ -104,33 +107,34 @@ async def test_a_long_answer_goes_to_the_log_in_parts_while_it_passes(journal: J
     assert b"".join(frame.body for frame in (*parts, end)) == chunk * 20
 
 
-async def test_an_answer_of_which_the_disk_refused_a_part_says_that_it_is_torn(tmp_path: Path) -> None:
+@pytest.mark.parametrize("queued", [False, True])
+async def test_an_answer_of_which_the_disk_refused_a_part_is_read_as_torn(queued: bool, tmp_path: Path) -> None:
     class FullOnce(DiskLog):
         def write(self, buffers: Sequence[bytes]) -> None:
+            if queued:
+                time.sleep(1.5 * SLOW_WRITE_S)  # what comes after this write goes through the queue
             if any(b"lost" in buffer for buffer in buffers):
                 raise OSError(errno.ENOSPC, "No space left on device")
             super().write(buffers)
 
-    journal = Journal(tmp_path, wal.Header, JournalSettings(fsync="off"), open_file=FullOnce)
+    journal = Journal(tmp_path / "wal", wal.Header, JournalSettings(fsync="off"), open_file=FullOnce)
     journal.start()
     recording = recording_of(journal)
     recording.begin(request(), b"{}")
-    await journal_tick(tmp_path)
+    recording.feed(b"begin" * SPILL_BYTES)
+    assert journal.state.behind is queued
     recording.feed(b"lost" * SPILL_BYTES)
+    await until(lambda: journal.state.lost == 1)
     recording.feed(b"kept")
-    recording.end(answer())
+    recording.end(answer("text/plain"))
     journal.turn.end()
     await journal.close()
 
-    end, body = end_in(tmp_path)
-    assert (end.error_type, body, journal.state.lost) == ("record_torn", b"kept", 1)
-
-
-async def journal_tick(folder: Path) -> None:
-    """Return once the REQUEST is written."""
-    async with asyncio.timeout(5):
-        while not frames(folder):
-            await asyncio.sleep(0.01)
+    (log,) = list_logs(tmp_path)
+    (row,) = LogReader(log, finished=True)
+    assert isinstance(row, Record)
+    assert (row.complete, row.error_type, journal.state.lost) == (False, "record_torn", 1)
+    assert row.response == "begin" * SPILL_BYTES + "kept"
 
 
 # -- redacted
@@ -166,6 +170,19 @@ async def test_a_secret_that_a_stream_spreads_over_its_deltas_is_found(
     end, body = end_in(tmp_path)
     assert (end.form, end.complete) == ("assembled", True)
     assert json.loads(body)["choices"][0]["message"]["content"] == "the key is [key]."
+
+
+async def test_of_a_stream_that_nobody_can_put_together_no_text_is_kept(journal: Journal, tmp_path: Path) -> None:
+    recording = recording_of(journal, redact=REDACT)
+    meta = request()
+    meta.endpoint = "/messages"
+    recording.begin(meta, b"{}")
+    recording.feed(b'data: {"delta": {"text": "the key is s"}}\n\ndata: {"delta": {"text": "k-1"}}\n\n')
+    recording.end(answer("text/event-stream"))
+    journal.turn.end()
+
+    end, body = end_in(tmp_path)
+    assert (end.error_type, end.status, body) == ("unknown_stream", 200, b"")
 
 
 async def test_a_stream_that_was_cut_is_redacted_and_not_complete(journal: Journal, tmp_path: Path) -> None:
