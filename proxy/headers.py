@@ -64,6 +64,7 @@ class AnswerHead(NamedTuple):
     """The line with the body's length, if the upstream said it; not among ``lines``."""
     content_type: bytes
     content_encoding: bytes
+    """Empty where the body is as it is."""
     request_id: bytes | None
     """The upstream's own."""
 
@@ -87,7 +88,7 @@ def read_answer_head(headers: Headers) -> AnswerHead:
         if name == b"content-type":
             content_type = value.lower()
         elif name == b"content-encoding":
-            content_encoding = value.lower()
+            content_encoding = b"" if value.lower() == b"identity" else value.lower()
         elif name in _REQUEST_IDS:
             request_id = value
     return AnswerHead(lines, content_length, content_type, content_encoding, request_id)

@@ -167,7 +167,8 @@ def _choice(given: Any) -> tuple[str, tuple[str, ...] | None]:
         return (given if given in ("none", "required") else "auto"), None
     allowed = given.get("allowed_tools")
     if isinstance(allowed, dict):
-        names = [_name(tool) for tool in allowed.get("tools") or [] if isinstance(tool, dict)]
+        tools = allowed.get("tools")
+        names = [_name(tool) for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
         return ("required" if allowed.get("mode") == "required" else "auto"), tuple(names)
     return "required", (_name(given),)
 

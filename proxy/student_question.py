@@ -69,8 +69,9 @@ def student_question(body: bytes, *, greedy: bool) -> StudentQuestion:
     fields |= {name: given[name] for name in passed if given.get(name) is not None}
     if greedy:
         fields["temperature"] = 0
+    tools = canonical_tools(_tools(given))
     demands = demands_of(given)
-    if tools := canonical_tools(_tools(given)):
+    if tools:
         fields["tools"] = tools
         # A forced call is written in a form of the engine's own, which students are not taught: it is asked for none,
         # and the answer must have one all the same.

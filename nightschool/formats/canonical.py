@@ -89,7 +89,10 @@ def _answer(message: Mapping[str, Any]) -> Message:
 
 
 def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    calls = [_call(call) for call in message.get("tool_calls") or []]
+    given = message.get("tool_calls") or []
+    if not isinstance(given, list):
+        raise Unrenderable("custom_tool_call", f"the tool calls are no list but {type(given).__name__}")
+    calls = [_call(call) for call in given]
     if legacy := message.get("function_call"):
         calls.append(_call({"id": _LEGACY_ID, "function": legacy}))
     return calls

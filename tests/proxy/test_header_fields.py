@@ -139,6 +139,13 @@ def test_what_the_record_needs_of_an_answer_is_read_and_passed_on_as_it_came() -
     assert passed(headers) == [b"%b: %b" % header for header in headers]
 
 
+def test_an_encoding_of_identity_is_none_and_passed_on_as_it_came() -> None:
+    headers = [(b"content-encoding", b"Identity")]
+
+    assert read_answer_head(headers).content_encoding == b""
+    assert passed(headers) == [b"content-encoding: Identity"]
+
+
 @pytest.mark.parametrize("name", [b"x-request-id", b"apim-request-id"])
 def test_the_upstreams_own_id_is_known_by_openais_and_by_azures_name(name: bytes) -> None:
     assert read_answer_head([(name, b"7")]).request_id == b"7"

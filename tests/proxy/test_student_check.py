@@ -23,6 +23,11 @@ AS_SCHEMA: Json = {"response_format": {"type": "json_schema", "json_schema": {"n
 AS_OBJECT: Json = {"response_format": {"type": "json_object"}}
 
 
+def behind_a_reference(schema: Json) -> Json:
+    """As tools made from an OpenAPI description have it: no keyword is there, so no check of a schema looks there."""
+    return {"properties": {"n": {"$ref": "#/components/n"}}, "components": {"n": schema}}
+
+
 def call(name: str, arguments: Any) -> Json:
     return {"id": "1", "type": "function", "function": {"name": name, "arguments": arguments}}
 
@@ -59,6 +64,10 @@ def words(text: str | None) -> Json:
         (AS_OBJECT, words(' {"n": "x"}\n')),
         (AS_SCHEMA, words('{"n": 3}')),
         ({**OFFER, "tools": [tool("count", {"type": "nonsense"})]}, calls(call("count", '{"n": "x"}'))),
+        ({"tools": [tool("count", behind_a_reference({"pattern": "\\p{L}+"}))]}, calls(call("count", '{"n": "x"}'))),
+        ({"tools": [tool("count", behind_a_reference({"type": "file"}))]}, calls(call("count", '{"n": "x"}'))),
+        ({"tools": [tool("count", behind_a_reference({"properties": 5}))]}, calls(call("count", '{"n": {}}'))),
+        ({**OFFER, "tool_choice": {"type": "allowed_tools", "allowed_tools": {"tools": 5}}}, words("hello")),
     ],
 )
 def test_a_good_answer_has_no_fault(request_: Json, message: Json) -> None:

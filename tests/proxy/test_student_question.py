@@ -131,6 +131,8 @@ def test_what_is_not_known_does_not_reach_a_replica() -> None:
         b'{"messages": [{"role": "user", "content": "hi"}], "tools": [1]}',
         b'{"messages": [{"role": "user", "content": "hi"}], "tools": [{"type": "custom", "custom": {"name": "x"}}]}',
         b'{"messages": [{"role": "user", "content": "hi"}], "functions": [{}]}',
+        b'{"messages": [{"role": "user", "content": "hi"}], "functions": 5}',
+        b'{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "x", "tool_calls": 5}]}',
     ],
 )
 def test_what_no_student_can_be_asked_is_refused(body: bytes) -> None:
