@@ -61,6 +61,7 @@ def build_application(
     metrics: Metrics,
     *,
     draining: Callable[[], bool],
+    redacted: Callable[[str], str],
     clients: Callable[[], KnownClients | None] = lambda: None,
 ) -> FastAPI:
     """Everything that is not forwarded."""
@@ -101,8 +102,8 @@ def build_application(
             exchange_id=body.id,
             time_us=time.time_ns() // 1000,
             score=body.score,
-            comment=body.comment,
-            user=body.user,
+            comment=body.comment and redacted(body.comment),
+            user=body.user and redacted(body.user),
         )
         if not journal.feedback(given):
             return _error(503, "the feedback could not be written to the disk; send it again later")

@@ -179,6 +179,9 @@ class RecordingPolicy:
         """A request's body, redacted; the very same object where nothing is taken out."""
         return self._redactor.json(body) if self._bodies == "full" else body
 
+    def redacted(self, text: str) -> str:
+        return self._redactor.text(text)
+
     def recording(self, wanted: bool) -> Recording:
         """``wanted`` is false for a caller who opted out."""
         if not wanted or self._bodies == "off":

@@ -73,6 +73,7 @@ class Worker:
             self.journal,
             self.metrics,
             draining=lambda: self.server.should_exit,
+            redacted=lambda text: self.front.runtime.recording.redacted(text),
             clients=lambda: self.front.runtime.clients,
         )
         self.front = Front(runtime)

@@ -103,7 +103,7 @@ async def stage(folder: Path, script: Script, disk: Disk | None = None, fsync: A
             {"data": folder, "upstreams": {"main": {"base_url": f"http://127.0.0.1:{upstream.port}/v1"}}}
         )
         front = Front(Runtime(config, journal=journal, callers=Callers(b"s" * 32), metrics=metrics))
-        application = build_application(journal, metrics, draining=lambda: False)
+        application = build_application(journal, metrics, draining=lambda: False, redacted=str)
         listener = socket.create_server(("127.0.0.1", 0))
         server = build_server(front, application, drain_s=1.0)
         journal.start()

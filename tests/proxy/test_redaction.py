@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from demo.scripted_upstream import ScriptedUpstream, upstream_in_thread
@@ -148,6 +149,15 @@ def test_a_stream_that_is_cut_is_redacted_too(redacting: RunningProxy, own_upstr
     record = redacting.record(headers["x-nightschool-id"])
     assert record["complete"] is False
     assert message(record)["content"].startswith("a [key] b")
+
+
+def test_feedback_is_redacted(redacting: RunningProxy) -> None:
+    exchange_id = "018f0000-0000-7000-8000-000000000000"
+    given = {"id": exchange_id, "comment": f"it said {SECRET}", "user": "123-45-6789"}
+
+    assert httpx.post(f"{redacting.url}/nightschool/v1/feedback", json=given, timeout=20).status_code == 202
+    sql = "SELECT comment, user FROM feedback WHERE exchange_id = ?"
+    until(lambda: redacting.rows(sql, [exchange_id]) == [{"comment": "it said [key]", "user": "[ssn]"}])
 
 
 def test_no_secret_is_in_any_file_before_or_after_sealing(
