@@ -16,6 +16,7 @@ from cli.screen import progress_bar
 from nightschool.config import Config
 from nightschool.errors import StoreError
 from nightschool.prices import prices_of
+from nightschool.redaction import redactor_of
 from nightschool.store.durable import new_file
 from nightschool.store.export import Format, export
 from nightschool.store.filter import Filter
@@ -47,6 +48,7 @@ def import_from(folder: Path, files: Sequence[Path], config: Config, *, workload
             files,
             prices=prices_of(config),
             workload=workload,
+            redactor=redactor_of(config.record),
             progress=lambda path, done: bar(done + sum(sizes[before] for before in files[: files.index(path)])),
         )
     _name_faults(result, config)

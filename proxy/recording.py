@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from nightschool.config import RecordConfig
+from nightschool.redaction import redactor_of
 from nightschool.store import wal
 from nightschool.wire.encoding import UndecodableBody, decode_body
 from nightschool.wire.fingerprint import conversation, fingerprint
@@ -170,7 +171,7 @@ class RecordingPolicy:
     def __init__(self, config: RecordConfig, journal: Journal) -> None:
         self._journal = journal
         self._bodies = config.bodies
-        self._redactor = Redactor([(rule.pattern, rule.replacement) for rule in config.redact])
+        self._redactor = redactor_of(config)
         self._cleans = config.bodies == "metadata" or bool(config.redact)
         self.alternatives = config.logprobs if config.bodies == "full" and not config.redact else 0
         """How many to each token are wanted of an upstream; with 0 no log probabilities are asked for."""

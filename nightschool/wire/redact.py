@@ -99,6 +99,10 @@ class Redactor:
 _MISSING = object()
 
 
+NO_RULES = Redactor(())
+"""It finds nothing."""
+
+
 def _literally(replacement: str) -> Callable[[re.Match[str]], str]:
     return lambda _: replacement
 

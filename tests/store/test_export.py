@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from nightschool.store.filter import Filter
 from nightschool.store.imports.importer import import_files
 from nightschool.store.manifest import prepare_folder
 from nightschool.store.schema import EXCHANGES
+from nightschool.wire.redact import Redactor
 from tests.store.logs import NOON_US, end, exchange, ids, request, rows, write_log
 
 ODD = '{"model": "gpt-x",\n "temperature": 1.50, "messages": [{"role": "user", "content": "\\u00e9 1e5"}]}'
@@ -53,6 +55,17 @@ def test_records_can_be_imported_elsewhere_and_are_the_same_there(folder: Path, 
     assert (result.rows, imported.exchanges) == (3, 3)
     assert whole(tmp_path / "other") == whole(folder)
     assert import_files(tmp_path / "other", [tmp_path / "all.jsonl"], prices={}).already_there == 3
+
+
+def test_records_that_come_from_a_store_without_rules_are_redacted(folder: Path, tmp_path: Path) -> None:
+    export_to(folder, tmp_path / "all.jsonl", "records")
+    rule = Redactor([(re.compile("because"), "[why]")])
+    import_files(tmp_path / "other", [tmp_path / "all.jsonl"], prices={}, redactor=rule)
+
+    told = "select response from exchanges where response is not null order by id"
+    before, after = ([text for (text,) in rows(place, told)] for place in (folder, tmp_path / "other"))
+    assert len(before) == 2
+    assert after == [text.replace("because", "[why]") for text in before]
 
 
 def test_text_that_was_recorded_comes_back_to_the_letter_but_for_line_ends(tmp_path: Path) -> None:

@@ -25,10 +25,12 @@ from nightschool.store.compact import compact_once
 from nightschool.store.imports.candidate import Candidate, key_of, record_of
 from nightschool.store.imports.item import Unreadable, read_items
 from nightschool.store.imports.kinds import Kinds
+from nightschool.store.imports.redacted import redacted_candidate, redacted_record
 from nightschool.store.lock import is_locked, lock_at_once
 from nightschool.store.manifest import prepare_folder, publish
 from nightschool.store.reader import connect, take_snapshot
 from nightschool.store.sealer import Sealer
+from nightschool.wire.redact import NO_RULES, Redactor
 
 BATCH_ROWS = 20_000
 BATCH_BYTES = 32 << 20
@@ -70,11 +72,12 @@ def import_files(
     *,
     prices: Mapping[str, Price],
     workload: str | None = None,
+    redactor: Redactor = NO_RULES,
     progress: Callable[[Path, int], object] = lambda _path, _bytes: None,
 ) -> Imported:
     """Import the files, one after the other; ``progress`` hears how many bytes of which file have been read.
 
-    ``workload`` names the exchanges that a file gives no name.
+    ``workload`` names the exchanges that a file gives no name; what ``redactor`` finds reaches no disk.
 
     Raises ImportFileError for a file that holds nothing that can be read; those before it are imported then.
     """
@@ -83,7 +86,7 @@ def import_files(
         if not held:
             raise StoreBusy(f"another import into {folder} is running", remedy="wait until it has ended")
         with closing(connect(take_snapshot(folder))) as store:
-            importer = _Importer(folder, store, prices, workload)
+            importer = _Importer(folder, store, prices, workload, redactor)
             for path in paths:
                 importer.read(path, progress)
             importer.finish()
@@ -95,13 +98,19 @@ def import_files(
 
 class _Importer:
     def __init__(
-        self, folder: Path, store: duckdb.DuckDBPyConnection, prices: Mapping[str, Price], workload: str | None
+        self,
+        folder: Path,
+        store: duckdb.DuckDBPyConnection,
+        prices: Mapping[str, Price],
+        workload: str | None,
+        redactor: Redactor,
     ) -> None:
         self.result = Imported()
         self._folder = folder
         self._store = store
         self._prices = prices
         self._workload = workload
+        self._redactor = redactor
         self._kinds = Kinds()
         self._occurrences: Counter[bytes] = Counter()
         self._now_us = time.time_ns() // 1000
@@ -139,6 +148,8 @@ class _Importer:
 
     def _take(self, exchange: Candidate | Record) -> None:
         record = exchange if isinstance(exchange, Record) else self._record(exchange)
+        if self._redactor:
+            record = redacted_record(record, self._redactor)
         tail = record.id[_TAIL:]
         if isinstance(exchange, Record):
             if tail in self._exported:
@@ -152,12 +163,17 @@ class _Importer:
             self._publish()
 
     def _record(self, candidate: Candidate) -> Record:
-        """Where no time is told it is now, each exchange a microsecond after the one before."""
+        """Where no time is told it is now, each exchange a microsecond after the one before.
+
+        Its id is that of what the file says, redacted or not, so that other rules do not make it another exchange.
+        """
         self._now_us += 1
         time_us = candidate.time_us or self._now_us
         content = key_of(candidate, 0)
         self._occurrences[content] += 1
         key = key_of(candidate, self._occurrences[content])
+        if self._redactor:
+            candidate = redacted_candidate(candidate, self._redactor)
         record = record_of(candidate, time_us=time_us, key=key, prices=self._prices)
         return msgspec.structs.replace(record, workload=record.workload or self._workload)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from nightschool.store.absorb import absorb, finished_logs
 from nightschool.store.imports.importer import import_files
 from nightschool.store.lock import lock
 from nightschool.store.manifest import prepare_folder, read_manifest
+from nightschool.wire.redact import Redactor
 from tests.store.imports.files import ANSWER, CHAT, PAIR, QUESTION, bring, write
-from tests.store.logs import DAY_US, NOON_US, exchange, ids, write_log
+from tests.store.logs import DAY_US, NOON_US, exchange, ids, rows, write_log
 
 
 def chat(number: int) -> dict[str, object]:
@@ -29,6 +31,21 @@ def test_importing_a_file_again_adds_nothing(tmp_path: Path) -> None:
 
     assert (first.exchanges, again.exchanges, again.already_there) == (5, 0, 5)
     assert ids(tmp_path / "data") == before
+
+
+def test_what_is_imported_is_redacted_and_known_again_under_other_rules(tmp_path: Path) -> None:
+    rule = Redactor([(re.compile("sk-[0-9]+"), "[key]")])
+    request = {"messages": [{"role": "user", "content": "I am sk-34"}], "metadata": {"a": "sk-5"}}
+    response = {"choices": [{"message": {"role": "assistant", "content": "you are sk-34"}}]}
+    line = json.dumps({"request": request, "response": response}).replace("sk-34", "\\u0073k-34")
+    file = write(tmp_path / "pairs.jsonl", line)
+
+    assert import_files(tmp_path / "data", [file], prices={}, redactor=rule).exchanges == 1
+    ((asked, said, tags),) = rows(tmp_path / "data", "select request, response, tags from exchanges")
+    assert json.loads(asked)["messages"][0]["content"] == "I am [key]"
+    assert json.loads(said)["choices"][0]["message"]["content"] == "you are [key]"
+    assert tags == {"a": "[key]"}
+    assert bring(tmp_path / "data", file).exchanges == 0
 
 
 def test_a_file_that_has_grown_adds_what_is_new(tmp_path: Path) -> None:
