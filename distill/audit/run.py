@@ -126,7 +126,8 @@ def _compare(
 ) -> tuple[list[Audited], str | None]:
     """Have the teacher asked about each, and score the student's answers by what it says; and why it said nothing.
 
-    Up to the first that is to be asked again: what a student failed at needs no teacher, and would count alone.
+    Up to the last that the teacher has answered before the first that is to be asked again: what a student failed at
+    needs no teacher, and would count alone.
     """
     try:
         scorer = agreement_scorer(measure)
@@ -136,11 +137,14 @@ def _compare(
     answered = [each for each in sampled if not each.failed]
     found = dict(zip([each.id for each in answered], _asked(config, workload, answered, arrived), strict=True))
     audited: list[Audited] = []
+    answered_up_to = 0
     for each in sampled:
         asked = found.get(each.id)
         if asked is not None and asked.failure is not None:
-            return audited, str(asked.failure)
+            return audited[:answered_up_to], str(asked.failure)
         audited.append(replace(_audited(each, asked, scorer), share=placed.share, measure=measure))
+        if asked is not None:
+            answered_up_to = len(audited)
     return audited, None
 
 

@@ -1,4 +1,7 @@
-"""Which answers of a student are audited: a stable share of them, told by their ids, the oldest first."""
+"""Which answers of a student are audited: a stable share of them, told by their ids, the newest first.
+
+What comes faster than it can be compared is left out, so that a student is judged by what it does today.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from nightschool.store.query import ask
 from nightschool.store.reader import Window
 
 SLACK_US = 15 * 60 * 1_000_000
-"""A long answer is recorded after shorter ones that were asked later: look back so far for it."""
+"""A long answer is recorded after shorter ones that were asked later: look back so far for it. What has waited for
+longer beside newer ones is left out."""
 _COLUMNS = (
     "id", "epoch_us(time) as time_us", "request", "response", "fingerprint", "conversation", "tags", "target",
     "error_type",
@@ -60,7 +64,7 @@ class Wish(NamedTuple):
 
 
 def sample(data: Path, wish: Wish) -> list[Sampled]:
-    """At most ``most`` of them. Bodies are read only of those that are taken."""
+    """At most ``most`` of them, in the order of their time. Bodies are read only of those that are taken."""
     window = Window(since_us=wish.since_us)
     chosen = ask(data, lambda store: _chosen(store, wish), window)
     return ask(data, lambda store: _read(store, chosen), window) if chosen else []
@@ -88,7 +92,7 @@ def _chosen(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[str]:
     cursor = store.execute(
         "select id from exchanges where workload = $workload and time >= make_timestamptz($since_us) "
         f"and ({_GOOD} or {_INVALID}) "
-        "and endpoint = '/chat/completions' and request is not null order by time, id",
+        "and endpoint = '/chat/completions' and request is not null order by time desc, id desc",
         {"workload": wish.workload, "since_us": wish.since_us, "adapter": wish.adapter},
     )
     return list(islice(drawn(cursor, "audit", wish.share, known=wish.known), wish.most))
