@@ -332,8 +332,10 @@ class Exchange:
         else:
             if asked and status < 300:
                 self._give_up(pool, asked)  # compressed against our wish: unreadable, so it passes once as it is
-            client.start(status, head.lines, head.content_length)
-        relay = Relay(connection, client, entry, self._runtime.journal, events=events, hiding=hiding)
+            # A stream that breaks off ends with an event of ours, so what the upstream said of its length may be wrong.
+            client.start(status, head.lines, None if events else head.content_length)
+        readable = events and not head.content_encoding
+        relay = Relay(connection, client, entry, self._runtime.journal, events=readable, hiding=hiding)
         self._relay = relay
         connection.on_arrival = self._arrived
         self._arrived()

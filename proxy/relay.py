@@ -51,7 +51,7 @@ class Relay:
         events: bool,
         hiding: Hiding | None,
     ) -> None:
-        """``events``: the answer is a stream of server-sent events."""
+        """``events``: the answer is a stream of server-sent events, and not compressed: they can be read and told."""
         self._connection = connection
         self._client = client
         self._entry = entry

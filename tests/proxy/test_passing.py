@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -283,6 +284,40 @@ async def test_an_answer_of_known_length_that_breaks_off_is_cut_for_the_client_t
 
     assert b"\r\ncontent-length: 10\r\n" in answered
     assert answered.endswith(b"\r\n\r\n{}")
+    assert [(end.complete, end.error_type) for end in proxy.ends()] == [(False, "upstream_broken")]
+
+
+async def test_a_stream_of_known_length_that_breaks_off_leaves_the_clients_connection_in_step(tmp_path: Path) -> None:
+    async def broken(writer: asyncio.StreamWriter) -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 100\r\n\r\n"
+        writer.write(head + DELTA)
+        writer.close()
+
+    async with stage(tmp_path, broken) as proxy:
+        reader, writer = await proxy.connected()
+        for _ in range(2):
+            writer.write(post())
+            assert (await whole_stream(reader)).startswith(DELTA + b'data: {"error":')
+        writer.close()
+
+    assert [end.error_type for end in proxy.ends()] == ["upstream_broken"] * 2
+
+
+async def test_a_compressed_stream_that_breaks_off_is_left_short_and_nothing_is_written_into_it(tmp_path: Path) -> None:
+    packed = gzip.compress(DELTA)
+
+    async def broken(writer: asyncio.StreamWriter) -> None:
+        head = STREAM.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
+        writer.write(head + chunk(packed))
+        writer.close()
+
+    async with stage(tmp_path, broken) as proxy:
+        reader, writer = await proxy.connected()
+        writer.write(post())
+        answered = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+
+    assert answered.endswith(b"\r\n\r\n" + chunk(packed))
     assert [(end.complete, end.error_type) for end in proxy.ends()] == [(False, "upstream_broken")]
 
 
