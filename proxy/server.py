@@ -67,6 +67,9 @@ class FrontProtocol(HttpToolsProtocol):
         """The request that is being answered, while others wait for it: then ``cycle`` is the last of those."""
         self.idle_since = self.loop.time()
         """Loop time since when nothing of a request has come; infinite while the next word is the proxy's."""
+        self._unread_bytes = 0
+        self.unread_since = self.loop.time()
+        """Loop time since when what is written has waited without a byte of it being taken."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -280,10 +283,23 @@ class FrontProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def close_if_idle(self) -> None:
+        if self._is_stuck():
+            self.transport.abort()  # closing it would wait for the very bytes that nobody takes
+            return
         if self.flow.read_paused or self.pipeline:
             return  # it is the client that waits
         if self.loop.time() - self.idle_since > KEEP_ALIVE_S:
             self.transport.close()
+
+    def _is_stuck(self) -> bool:
+        """The client has read nothing of what waits for it for ``KEEP_ALIVE_S``: it hangs.
+
+        An upstream, a record, and the log that the record is in would hang with it.
+        """
+        unread_bytes = self.transport.get_write_buffer_size()
+        if not unread_bytes or unread_bytes != self._unread_bytes:
+            self._unread_bytes, self.unread_since = unread_bytes, self.loop.time()
+        return self.loop.time() - self.unread_since > KEEP_ALIVE_S
 
     def stop_request(self) -> None:
         client = self._answered or self.cycle
@@ -335,7 +351,8 @@ def build_server(door: Door, application: Any, drain_s: float) -> uvicorn.Server
 
 
 def close_idle(server: uvicorn.Server) -> None:
-    """Close where the client owes the next piece of a request for ``KEEP_ALIVE_S``; to be called now and then."""
+    """Close where the client owes the next piece of a request, or has read nothing of what waits for it, for
+    ``KEEP_ALIVE_S``; to be called now and then."""
     for connection in list(server.server_state.connections):
         if isinstance(connection, FrontProtocol):
             connection.close_if_idle()

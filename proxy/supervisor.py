@@ -52,13 +52,20 @@ class Child:
         self._restart_at = 0.0
 
     def start(self, *extra: str, pass_fds: tuple[int, ...] = ()) -> None:
-        reading, self._stop_fd = os.pipe()
-        self._process = subprocess.Popen(
-            [*self._command, "--stop-fd", str(reading), *extra],
-            pass_fds=(*self._pass_fds, *pass_fds, reading),
-            start_new_session=True,  # Ctrl-C is for the supervisor, which ends its children in order
-        )
-        os.close(reading)
+        """Raises OSError where the system refuses another process."""
+        reading, stopping = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [*self._command, "--stop-fd", str(reading), *extra],
+                pass_fds=(*self._pass_fds, *pass_fds, reading),
+                start_new_session=True,  # Ctrl-C is for the supervisor, which ends its children in order
+            )
+        except OSError:
+            os.close(stopping)
+            raise
+        finally:
+            os.close(reading)
+        self._stop_fd = stopping
         self._started_at = time.monotonic()
 
     def exit_code(self) -> int | None:
@@ -75,6 +82,13 @@ class Child:
             log.error("child_died name=%s code=%s restart_in_s=%.1f", self.name, self._process.returncode, wait_s)
         self._process = None
         os.close(self._stop_fd)
+
+    def put_off(self, error: OSError) -> None:
+        """It could not be started: try again later, like one that died young."""
+        self._deaths += 1
+        wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S) - 1)]
+        self._restart_at = time.monotonic() + wait_s
+        log.error("child_not_started name=%s cause=%r again_in_s=%.1f", self.name, str(error), wait_s)
 
     def due(self) -> bool:
         return self._process is None and time.monotonic() >= self._restart_at
@@ -115,7 +129,7 @@ def serve(config_path: Path | None) -> int:
             host, port = listeners[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             print(f"nightschool proxy listening on http://{shown}:{port}", flush=True)
-            _keep_alive([*workers, recorder], stop)
+            keep_alive([*workers, recorder], stop)
         finally:
             for listener in listeners:
                 listener.close()
@@ -170,8 +184,13 @@ def _recorder(config: Config) -> Child:
 def _start(worker: Child) -> int:
     """Start a worker; returns the end of the pipe that says when it is ready."""
     reading, writing = os.pipe()
-    worker.start("--ready-fd", str(writing), pass_fds=(writing,))
-    os.close(writing)
+    try:
+        worker.start("--ready-fd", str(writing), pass_fds=(writing,))
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
     return reading
 
 
@@ -196,17 +215,25 @@ def _is_ready(ready_fd: int) -> bool:
         return False
 
 
-def _keep_alive(children: list[Child], stop: Stop) -> None:
+def keep_alive(children: list[Child], stop: Stop) -> None:
     """Replace what dies, until a signal comes."""
     while not stop.wait(POLL_S):
         for child in children:
             if child.exit_code() is not None:
                 child.mourn()
             if child.due():
-                if child.name == "recorder":
-                    child.start()
-                else:
-                    os.close(_start(child))
+                _start_again(child)
+
+
+def _start_again(child: Child) -> None:
+    """A system that refuses another process just now must not cost those that run."""
+    try:
+        if child.name == "recorder":
+            child.start()
+        else:
+            os.close(_start(child))
+    except OSError as error:
+        child.put_off(error)
 
 
 def _end(workers: list[Child], recorder: Child, drain_s: float) -> None:

@@ -66,6 +66,44 @@ async def test_a_connection_that_asks_nothing_for_long_is_closed_and_one_under_w
         writer.close()
 
 
+async def test_who_reads_nothing_of_an_answer_for_long_is_cut_off_and_who_reads_slowly_is_not() -> None:
+    left: list[bool] = []
+
+    async def endless(client: Client) -> None:
+        client.start(200, [], None)
+        while not client.disconnected:
+            client.write(b"x" * 10_000)
+            if client.slow:
+                await client.drain()
+        left.append(True)
+
+    async with running(endless) as (server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(GET)
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, FrontProtocol)
+        while not connection.transport.get_write_buffer_size():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        close_idle(server)
+        for _ in range(3):
+            connection.unread_since -= KEEP_ALIVE_S
+            await asyncio.wait_for(reader.readexactly(8 << 20), 20)
+            await asyncio.sleep(0.1)
+            close_idle(server)
+            assert left == []
+
+        connection.unread_since -= KEEP_ALIVE_S
+        close_idle(server)
+        async with asyncio.timeout(5):
+            while not left:
+                await asyncio.sleep(0.01)
+        assert server.server_state.connections == set()
+        writer.close()
+
+
 async def test_what_is_owed_of_a_request_that_waits_is_asked_for_once_its_turn_has_come() -> None:
     answers: list[asyncio.Event] = []
 
