@@ -186,6 +186,27 @@ def test_a_flipped_byte_is_found_by_the_checksum(folder: Path) -> None:
         merge(folder, "exchanges", [written])
 
 
+def test_a_group_that_cannot_be_merged_is_tried_once_and_does_not_hold_up_the_next(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = add(folder, [NOON_US])[0]
+    rows_of_it = pq.read_table(folder / odd.path, partitioning=None)
+    nonsense = pa.array(["no number"], pa.string())
+    place = rows_of_it.schema.get_field_index("status")
+    pq.write_table(rows_of_it.set_column(place, "status", nonsense), folder / odd.path)
+    add(folder, [NOON_US + 1], first=1)
+    for n in range(2):
+        add(folder, [NOON_US + DAY_US + n], first=2 + n)
+    given_up: set[tuple[str, ...]] = set()
+
+    said = [compact_once(folder, given_up=given_up) for _ in range(3)]
+
+    assert said == [True, False, False]
+    assert [segment.rows for segment in read_manifest(folder).segments("exchanges")] == [1, 1, 2]
+    assert caplog.text.count("merge_failed table=exchanges") == 1
+    assert odd.path in caplog.text
+
+
 def test_a_merge_stops_when_it_is_told_to_and_leaves_no_file(folder: Path) -> None:
     segments = add(folder, [NOON_US, NOON_US + 1])
     present = set(folder.rglob("*"))

@@ -88,7 +88,8 @@ def import_files(
                 importer.read(path, progress)
             importer.finish()
         if not is_locked(folder / "recorder.lock"):  # else it does this in its own time
-            while compact_once(folder):
+            given_up: set[tuple[str, ...]] = set()
+            while compact_once(folder, given_up=given_up):
                 pass
     return importer.result
 
