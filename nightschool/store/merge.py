@@ -63,17 +63,18 @@ def read_groups(folder: Path, name: TableName, segment: Segment) -> Iterator[pa.
 
 def _in_time_order(folder: Path, name: TableName, segments: Collection[Segment]) -> Iterator[pa.Table]:
     runs = sorted((run for segment in segments for run in _runs(folder, segment)), key=lambda run: run.first_us)
-    held, enough = SCHEMAS[name].empty_table(), ROWS_PER_GROUP
+    held, enough_rows, enough_bytes = SCHEMAS[name].empty_table(), ROWS_PER_GROUP, BYTES_PER_GROUP
     for run, following in zip(runs, [*runs[1:], None], strict=True):
         held = pa.concat_tables([held, _read(folder, name, run)])
-        if following is not None and held.num_rows < enough and held.nbytes < BYTES_PER_GROUP:
+        if following is not None and held.num_rows < enough_rows and held.nbytes < enough_bytes:
             continue
         held = in_time_order(name, held)
         ready = held.num_rows if following is None else _ready(held, following.first_us)
         if ready:
             yield held.slice(0, ready)
             held = held.slice(ready)
-        enough = 2 * held.num_rows + ROWS_PER_GROUP  # where everything overlaps, sort less and less often
+        enough_rows = 2 * held.num_rows + ROWS_PER_GROUP  # where everything overlaps, sort less and less often
+        enough_bytes = 2 * held.nbytes + BYTES_PER_GROUP
 
 
 def _ready(held: pa.Table, horizon_us: int) -> int:

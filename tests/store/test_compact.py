@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from cProfile import Profile
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,12 @@ from hypothesis import strategies as st
 
 from nightschool.record import Record
 from nightschool.store.compact import ENOUGH_BYTES, LARGE_BYTES, MANY, SMALL_BYTES, compact_once, plan
-from nightschool.store.manifest import Segment, prepare_folder, publish, read_manifest
+from nightschool.store.manifest import Manifest, Segment, prepare_folder, publish, read_manifest
 from nightschool.store.merge import Interrupted, SegmentDamaged, merge
 from nightschool.store.quarantine import list_quarantine
 from nightschool.store.rewrite import replace_segments
 from nightschool.store.schema import EXCHANGES, table_of
-from nightschool.store.segment import ROWS_PER_GROUP, seal
+from nightschool.store.segment import ROWS_PER_GROUP, in_time_order, seal
 from tests.store.logs import DAY_US, HOUR_US, NOON_US, ids, rows, text_id
 
 MIDNIGHT_US = NOON_US - 12 * HOUR_US
@@ -205,6 +207,20 @@ def test_a_group_that_cannot_be_merged_is_tried_once_and_does_not_hold_up_the_ne
     assert [segment.rows for segment in read_manifest(folder).segments("exchanges")] == [1, 1, 2]
     assert caplog.text.count("merge_failed table=exchanges") == 1
     assert odd.path in caplog.text
+
+
+def test_where_all_long_texts_overlap_they_are_not_sorted_anew_for_each_segment(folder: Path) -> None:
+    for n in range(24):
+        times = [NOON_US + n, NOON_US + HOUR_US - 100 + n]
+        records = [Record(id=text_id(time_us, n), time_us=time_us, request="x" * (8 << 20)) for time_us in times]
+        written = seal(folder, "exchanges", table_of("exchanges", records))
+        publish(folder, partial(Manifest.with_segments, table="exchanges", added=written))
+    calls = Profile()
+
+    calls.runcall(merge, folder, "exchanges", read_manifest(folder).segments("exchanges"))
+
+    sorts = sum(entry.callcount for entry in calls.getstats() if entry.code is in_time_order.__code__)
+    assert 1 <= sorts <= 4
 
 
 def test_a_merge_stops_when_it_is_told_to_and_leaves_no_file(folder: Path) -> None:
