@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from nightschool.store.manifest import TABLES, Segment, TableName, read_manifest
-from nightschool.store.merge import Interrupted, SegmentDamaged, merge
+from nightschool.store.merge import Interrupted, SegmentDamaged, fitting, merge
 from nightschool.store.quarantine import set_aside
 from nightschool.store.rewrite import replace_segments
 from nightschool.store.segment import DAY_US, HOUR_US
@@ -117,6 +117,9 @@ def _if_several(chunk: list[Segment]) -> Iterator[list[Segment]]:
 
 def _merge_group(folder: Path, name: TableName, group: Sequence[Segment], stop: Callable[[], bool]) -> bool:
     try:
+        group = fitting(folder, group)
+        if len(group) < 2:
+            return False
         merged = merge(folder, name, group, stop=stop)
     except Interrupted:
         return False

@@ -49,6 +49,17 @@ def add(folder: Path, times: list[int], *, first: int = 0) -> list[Segment]:
     return written
 
 
+def add_long(folder: Path, segments: list[list[int]], *, text_bytes: int) -> None:
+    """Publish one segment for each list of times; the texts in it are small on the disk only."""
+    for number, times in enumerate(segments):
+        records = [
+            Record(id=text_id(time_us, number * len(times) + place), time_us=time_us, request="x" * text_bytes)
+            for place, time_us in enumerate(times)
+        ]
+        written = seal(folder, "exchanges", table_of("exchanges", records))
+        publish(folder, partial(Manifest.with_segments, table="exchanges", added=written))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     prepare_folder(tmp_path)
@@ -210,17 +221,42 @@ def test_a_group_that_cannot_be_merged_is_tried_once_and_does_not_hold_up_the_ne
 
 
 def test_where_all_long_texts_overlap_they_are_not_sorted_anew_for_each_segment(folder: Path) -> None:
-    for n in range(24):
-        times = [NOON_US + n, NOON_US + HOUR_US - 100 + n]
-        records = [Record(id=text_id(time_us, n), time_us=time_us, request="x" * (8 << 20)) for time_us in times]
-        written = seal(folder, "exchanges", table_of("exchanges", records))
-        publish(folder, partial(Manifest.with_segments, table="exchanges", added=written))
+    add_long(folder, [[NOON_US + n, NOON_US + HOUR_US - 100 + n] for n in range(15)], text_bytes=8 << 20)
     calls = Profile()
 
     calls.runcall(merge, folder, "exchanges", read_manifest(folder).segments("exchanges"))
 
     sorts = sum(entry.callcount for entry in calls.getstats() if entry.code is in_time_order.__code__)
-    assert 1 <= sorts <= 4
+    assert 1 <= sorts <= 3
+
+
+def test_of_long_texts_that_overlap_no_more_are_merged_at_once_than_memory_is_meant_to_hold(folder: Path) -> None:
+    add_long(folder, [[NOON_US + n, NOON_US + HOUR_US - 100 + n] for n in range(6)], text_bytes=24 << 20)
+    before = ids(folder)
+    counts = []
+
+    while compact_once(folder):
+        counts.append(sorted(entry.rows for entry in read_manifest(folder).segments("exchanges")))
+
+    assert counts == [[2, 10], [12]]
+    assert ids(folder) == before
+
+
+def test_long_texts_that_do_not_overlap_are_merged_at_once(folder: Path) -> None:
+    add_long(folder, [[NOON_US + 2 * n, NOON_US + 2 * n + 1] for n in range(6)], text_bytes=24 << 20)
+
+    assert compact_once(folder)
+
+    assert [entry.rows for entry in read_manifest(folder).segments("exchanges")] == [12]
+
+
+def test_two_segments_that_are_too_much_for_memory_together_are_left_as_they_are(folder: Path) -> None:
+    add_long(folder, [[NOON_US, NOON_US], [NOON_US, NOON_US]], text_bytes=66 << 20)
+    before = read_manifest(folder)
+
+    assert not compact_once(folder)
+
+    assert read_manifest(folder) == before
 
 
 def test_a_merge_stops_when_it_is_told_to_and_leaves_no_file(folder: Path) -> None:
