@@ -41,8 +41,18 @@ HEADERS = {
 }
 
 
+_FORM_BYTES = 8 << 20
+"""A label may be a long text, and one byte of it three on the way."""
+_LOGIN_BYTES = 16 << 10
+"""Of a form that anyone can send; the address to go on to is the longest in it."""
+
+
 class FormRefused(NightschoolError):
-    """A form that was not sent by one of our pages, or by one that is too old."""
+    """A form that was not sent by one of our pages, or by one that is too old; or one that none of them sends."""
+
+    def __init__(self, problem: str, *, remedy: str, status: int = 403) -> None:
+        self.status = status
+        super().__init__(problem, remedy=remedy)
 
 
 class Guard:
@@ -140,11 +150,24 @@ class Access:
 
 async def checked_form(request: Request) -> FormData:
     """The fields of a form; FormRefused unless a page of ours was made for the bearer of its cookie."""
-    form = await request.form()
+    _check_length(request)
+    form = await request.form(max_files=0, max_part_size=_FORM_BYTES)
     access: Access = request.state.access
     if not access.sessions.is_token(request.state.session, str(form.get("token", ""))):
         raise FormRefused("this page is too old to be sent", remedy="load it again, and repeat what you did")
     return form
+
+
+def _check_length(request: Request) -> None:
+    """Before anything of it is read: the token that tells whose form it is stands among the rest."""
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or "transfer-encoding" in request.headers:
+        raise FormRefused("a form must say how long it is", remedy="send it with a Content-Length", status=411)
+    most = _LOGIN_BYTES if request.url.path == "/login" else _FORM_BYTES
+    if int(length) > most:
+        raise FormRefused(
+            f"a form of {length} bytes is too long: at most {most} are read here", remedy="shorten it", status=413
+        )
 
 
 def _hosts(settings: Console) -> frozenset[str] | None:

@@ -68,7 +68,7 @@ def build_application(desk: Desk) -> FastAPI:
 def _status(error: NightschoolError) -> int:
     match error:
         case FormRefused():
-            return 403
+            return error.status
         case UnknownExchange():
             return 404
         case StoreBusy() | StepRefused():

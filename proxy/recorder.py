@@ -73,6 +73,8 @@ class Recorder:
         self._stop = stop
         self._refused: set[Path] = set()
         """Logs that could not be read; tried again with the housekeeping."""
+        self._given_up: set[tuple[str, ...]] = set()
+        """Segments whose merge failed; tried again with the housekeeping, when there may be more memory."""
         self._compaction = Every(COMPACT_EVERY_S)
         self._housekeeping = Every(HOUSEKEEPING_EVERY_S)
         self._shout = Every(SHOUT_EVERY_S)
@@ -111,7 +113,7 @@ class Recorder:
             self._keep_house()
         self._absorb_due()
         if self._compaction():
-            while not self._stop() and compact_once(self._folder, stop=self._stop):
+            while not self._stop() and compact_once(self._folder, stop=self._stop, given_up=self._given_up):
                 self._absorb_due()  # a merge takes seconds, and readers should not have much to parse meanwhile
 
     def _guarded(self, work: Callable[[], None]) -> float:
@@ -146,6 +148,7 @@ class Recorder:
 
     def _keep_house(self) -> None:
         self._refused.clear()
+        self._given_up.clear()
         clear_absorbed(self._folder)
         if self._retention_days is not None:
             drop_older(self._folder, time.time_ns() // 1000 - self._retention_days * 86_400_000_000)

@@ -18,6 +18,7 @@ PSEUDONYM = re.compile(r"[0-9a-f]{16}")
 """What the record calls a caller that has no name."""
 
 _CREDENTIALS = {"authorization", "api-key", "x-api-key"}
+_LIMITS = ("workloads", "requests_per_minute", "usd_per_day", "usd_per_month")
 
 Where = tuple[str | int, ...]
 
@@ -115,6 +116,7 @@ def _of_clients(clients: Mapping[str, Any], given: Mapping[str, Any]) -> Iterato
     yield from _shared_keys(clients)
     yield from _keyless(_map(given.get("upstreams")))
     yield from _budgets(clients, given)
+    yield from _emptied(clients)
 
 
 def _names(clients: Iterable[str]) -> Iterator[Broken]:
@@ -156,6 +158,15 @@ def _budgets(clients: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[B
                 yield Broken(("clients", name, key), "cannot be kept: costs are read from records, and none are made")
             elif not given.get("prices"):
                 yield Broken(("clients", name, key), "cannot be kept without `prices`: nothing has a cost")
+
+
+def _emptied(clients: Mapping[str, Any]) -> Iterator[Broken]:
+    """A limit whose value is gone, as when it was commented out, must not become no limit by accident."""
+    for name, client in clients.items():
+        for key in _LIMITS:
+            if isinstance(client, Mapping) and key in client and client[key] is None:
+                nothing = ", or write [] for none at all" if key == "workloads" else ""
+                yield Broken(("clients", name, key), f"is empty: leave it out for no limit{nothing}")
 
 
 def _host(upstream: Any) -> str:

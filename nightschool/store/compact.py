@@ -14,8 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from nightschool.store.manifest import TABLES, Segment, TableName, read_manifest
-from nightschool.store.merge import Interrupted, SegmentDamaged, merge
+from nightschool.store.merge import Interrupted, SegmentDamaged, fitting, merge
 from nightschool.store.quarantine import set_aside
 from nightschool.store.rewrite import replace_segments
 from nightschool.store.segment import DAY_US, HOUR_US
@@ -42,13 +44,27 @@ def plan(segments: Iterable[Segment], now_us: int) -> list[list[Segment]]:
     return [group for day, members in sorted(by_day.items()) for group in _plan_day(day, members, now_us)]
 
 
-def compact_once(folder: Path, *, stop: Callable[[], bool] = lambda: False) -> bool:
-    """Do the most urgent merge; False when there is none to do, or ``stop`` became true."""
+def compact_once(
+    folder: Path, *, stop: Callable[[], bool] = lambda: False, given_up: set[tuple[str, ...]] | None = None
+) -> bool:
+    """Do the most urgent merge; False when there is none that can be done, or ``stop`` became true.
+
+    A merge that fails must not keep the others from being done. ``given_up``, where the caller keeps it, gets the files
+    of such a group, so that it is not tried again at each call.
+    """
+    given_up = set() if given_up is None else given_up
     manifest = read_manifest(folder)
     now_us = time.time_ns() // 1000
     for name in TABLES:
         for group in plan(manifest.segments(name), now_us):
-            return _merge_group(folder, name, group, stop)
+            paths = tuple(segment.path for segment in group)
+            if paths in given_up:
+                continue
+            if _merge_group(folder, name, group, stop):
+                return True
+            if stop():
+                return False
+            given_up.add(paths)
     return False
 
 
@@ -101,12 +117,23 @@ def _if_several(chunk: list[Segment]) -> Iterator[list[Segment]]:
 
 def _merge_group(folder: Path, name: TableName, group: Sequence[Segment], stop: Callable[[], bool]) -> bool:
     try:
+        group = fitting(folder, group)
+        if len(group) < 2:
+            return False
         merged = merge(folder, name, group, stop=stop)
     except Interrupted:
         return False
     except SegmentDamaged as error:
         set_aside(folder, name, error.segment, error.cause)
         return True
+    except (pa.ArrowException, MemoryError) as error:
+        log.error(
+            "merge_failed table=%s segments=%s reason=%r; they stay as they are, and the others are merged",
+            name,
+            ",".join(segment.path for segment in group),
+            str(error) or "memory ran out",
+        )
+        return False
     if replace_segments(folder, name, group, [merged]):
         log.info("segments_merged table=%s segments=%d rows=%d bytes=%d", name, len(group), merged.rows, merged.bytes)
     return True

@@ -39,7 +39,7 @@ def export(
     *,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Exported:
-    """Write the exchanges that match, oldest first but for rows that arrived late; ``open_file`` may be called twice.
+    """Write the exchanges that match, oldest first but for rows that arrived late; ``open_file`` may be called again.
 
     Nothing is held in memory but a batch.
     """

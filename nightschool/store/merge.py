@@ -5,8 +5,10 @@ row groups by first time -> read -> sort what is held -> emit what no later grou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,9 @@ from nightschool.errors import StoreError
 from nightschool.store.manifest import Segment, TableName
 from nightschool.store.schema import SCHEMAS, TIME, missing_in
 from nightschool.store.segment import BYTES_PER_GROUP, ROWS_PER_GROUP, in_time_order, new_segment
+
+MOST_HELD_BYTES = 256 << 20
+"""Of rows whose times overlap. A sort copies them, twice for a moment; more than 2 GiB of text Arrow does not sort."""
 
 
 class SegmentDamaged(StoreError):
@@ -36,8 +41,35 @@ class Run(NamedTuple):
     """A row group: rows in time order."""
 
     first_us: int
+    last_us: int
+    bytes: int
+    """In memory, about."""
     segment: Segment
     group: int
+
+
+def fitting(folder: Path, segments: Collection[Segment]) -> list[Segment]:
+    """Those that a merge has memory for: all, unless too much of them overlaps in time; then some of the smallest.
+
+    What comes of these is larger, and waits until the others have grown as large: nothing is written often.
+    """
+    runs = {segment.path: _runs(folder, segment) for segment in segments}
+
+    def held_bytes(some: Iterable[Segment]) -> int:
+        return _most_held_bytes([run for segment in some for run in runs[segment.path]])
+
+    if held_bytes(segments) <= MOST_HELD_BYTES:
+        return list(segments)
+    by_size = sorted(segments, key=lambda segment: segment.bytes)
+    counts = range(1, len(by_size) + 1)
+    return by_size[: bisect_right(counts, MOST_HELD_BYTES, key=lambda count: held_bytes(by_size[:count]))]
+
+
+def _most_held_bytes(runs: Sequence[Run]) -> int:
+    """Of the runs that go over one moment, for the worst of these."""
+    begins = [(run.first_us, run.bytes) for run in runs]
+    ends = [(run.last_us + 1, -run.bytes) for run in runs]
+    return max(accumulate(change for _, change in sorted([*begins, *ends])), default=0)
 
 
 def merge(
@@ -63,17 +95,18 @@ def read_groups(folder: Path, name: TableName, segment: Segment) -> Iterator[pa.
 
 def _in_time_order(folder: Path, name: TableName, segments: Collection[Segment]) -> Iterator[pa.Table]:
     runs = sorted((run for segment in segments for run in _runs(folder, segment)), key=lambda run: run.first_us)
-    held, enough = SCHEMAS[name].empty_table(), ROWS_PER_GROUP
+    held, enough_rows, enough_bytes = SCHEMAS[name].empty_table(), ROWS_PER_GROUP, BYTES_PER_GROUP
     for run, following in zip(runs, [*runs[1:], None], strict=True):
         held = pa.concat_tables([held, _read(folder, name, run)])
-        if following is not None and held.num_rows < enough and held.nbytes < BYTES_PER_GROUP:
+        if following is not None and held.num_rows < enough_rows and held.nbytes < enough_bytes:
             continue
         held = in_time_order(name, held)
         ready = held.num_rows if following is None else _ready(held, following.first_us)
         if ready:
             yield held.slice(0, ready)
             held = held.slice(ready)
-        enough = 2 * held.num_rows + ROWS_PER_GROUP  # where everything overlaps, sort less and less often
+        enough_rows = 2 * held.num_rows + ROWS_PER_GROUP  # where everything overlaps, sort less and less often
+        enough_bytes = min(2 * held.nbytes, MOST_HELD_BYTES) + BYTES_PER_GROUP
 
 
 def _ready(held: pa.Table, horizon_us: int) -> int:
@@ -84,15 +117,16 @@ def _ready(held: pa.Table, horizon_us: int) -> int:
 
 def _runs(folder: Path, segment: Segment) -> Sequence[Run]:
     with _sound(folder, segment) as file:
-        return [Run(_first_us(file, index), segment, index) for index in range(file.num_row_groups)]
+        return [_run(file, segment, index) for index in range(file.num_row_groups)]
 
 
-def _first_us(file: pq.ParquetFile, group: int) -> int:
+def _run(file: pq.ParquetFile, segment: Segment, group: int) -> Run:
     column = file.schema_arrow.get_field_index("time")
-    statistics = file.metadata.row_group(group).column(column).statistics
-    if statistics is None or statistics.min_raw is None:
-        raise ValueError("it does not say when its rows begin")
-    return int(statistics.min_raw)
+    metadata = file.metadata.row_group(group)
+    statistics = metadata.column(column).statistics
+    if statistics is None or statistics.min_raw is None or statistics.max_raw is None:
+        raise ValueError("it does not say when its rows begin and end")
+    return Run(int(statistics.min_raw), int(statistics.max_raw), metadata.total_byte_size, segment, group)
 
 
 def _read(folder: Path, name: TableName, run: Run) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Questions to the store: asked of a snapshot, and asked again without the files that turn out to be damaged."""
+"""Questions to the store: asked of a snapshot, and asked again where it grew too old, or without damaged files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import TypeVar
 import duckdb
 
 from nightschool.errors import StoreError
-from nightschool.store.manifest import TABLES, Segment, TableName
+from nightschool.store.manifest import TABLES, Segment, TableName, read_manifest
 from nightschool.store.merge import SegmentDamaged, read_groups
 from nightschool.store.quarantine import set_aside
 from nightschool.store.reader import EVERYTHING, Snapshot, Window, connect, take_snapshot
 
 Answer = TypeVar("Answer")
 
+_ATTEMPTS = 3
+"""A snapshot that grew too old, one with a damaged file, and one with neither."""
 _OF_FILES = (
     duckdb.IOException,
     duckdb.InternalException,
@@ -36,19 +38,22 @@ class QueryFailed(StoreError):
 
 
 def ask(folder: Path, question: Callable[[duckdb.DuckDBPyConnection], Answer], window: Window = EVERYTHING) -> Answer:
-    """The answer from the store as it is now. ``question`` may be asked twice, and must fetch all that it wants.
+    """The answer from the store as it is now. ``question`` may be asked again, and must fetch all that it wants.
 
-    DuckDB's errors become QueryFailed. A damaged segment that it stumbles over is set aside, and named in the log.
+    DuckDB's errors become QueryFailed. A damaged segment that it stumbles over is set aside, and named in the log. What
+    takes so long that files of its snapshot are merged and swept meanwhile begins anew with those that replace them.
     """
-    try:
-        return _ask(take_snapshot(folder), question, window)
-    except duckdb.Error as error:
-        if not (may_be_damage(error) and _set_all_damaged_aside(take_snapshot(folder), window)):
-            raise QueryFailed(error) from error
-    try:
-        return _ask(take_snapshot(folder), question, window)
-    except duckdb.Error as error:
-        raise QueryFailed(error) from error
+    attempt = 0
+    while True:
+        attempt += 1
+        snapshot = take_snapshot(folder)
+        try:
+            return _ask(snapshot, question, window)
+        except duckdb.Error as error:
+            if attempt == _ATTEMPTS or not may_be_damage(error):
+                raise QueryFailed(error) from error
+            if not (_is_outdated(snapshot, window) or _set_all_damaged_aside(take_snapshot(folder), window)):
+                raise QueryFailed(error) from error
 
 
 def _ask(snapshot: Snapshot, question: Callable[[duckdb.DuckDBPyConnection], Answer], window: Window) -> Answer:
@@ -82,6 +87,17 @@ def set_damaged_aside(folder: Path, name: TableName, segments: Iterable[Segment]
             set_aside(folder, name, segment, error.cause)
             found = True
     return found
+
+
+def _is_outdated(snapshot: Snapshot, window: Window) -> bool:
+    """Whether files that it names are gone, and rightly so."""
+    now = read_manifest(snapshot.folder)
+    for name in TABLES:
+        named = {segment.path for segment in now.segments(name)}
+        for segment in snapshot.segments(name, window):
+            if segment.path not in named and not (snapshot.folder / segment.path).exists():
+                return True
+    return False
 
 
 def _set_all_damaged_aside(snapshot: Snapshot, window: Window) -> bool:

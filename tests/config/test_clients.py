@@ -186,6 +186,14 @@ def test_limits_that_make_no_sense_are_refused(tmp_path: Path, value: str) -> No
     assert f"clients.shop.{value.split(':')[0]}" in said
 
 
+@pytest.mark.parametrize("key", ["workloads", "requests_per_minute", "usd_per_day", "usd_per_month"])
+def test_a_limit_whose_value_is_gone_is_refused_rather_than_lifted(tmp_path: Path, key: str) -> None:
+    (said,) = faults(tmp_path, KEYED + PRICED + f"clients:\n  shop:\n    key_hash: '{HASH}'\n    {key}:\n", ENV)
+
+    assert said.startswith(f"6: clients.shop.{key}: is empty: leave it out for no limit")
+    assert ("or write [] for none at all" in said) == (key == "workloads")
+
+
 def test_a_workload_without_a_rule_is_warned_of(tmp_path: Path) -> None:
     rules = "workloads: {triage: {when: {model: x}}}\n"
 

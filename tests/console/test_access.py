@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -155,6 +157,44 @@ def test_a_form_without_the_token_of_its_session_is_refused(opened: str) -> None
             answer = one.post("/routing/w", data={"hand": "hold", **form})
             assert answer.status_code == 403
             assert "too old to be sent" in answer.text
+
+
+def test_a_login_form_too_long_to_be_one_is_refused_before_it_is_read(locked: str) -> None:
+    address = urlsplit(locked)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as stranger:
+        stranger.sendall(
+            f"POST /login HTTP/1.1\r\nhost: {address.netloc}\r\ncontent-length: {1 << 30}\r\n"
+            "content-type: application/x-www-form-urlencoded\r\n\r\n".encode()
+        )
+        answer = stranger.recv(1 << 16)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_form_that_does_not_say_how_long_it_is_is_refused(locked: str) -> None:
+    with client(locked) as stranger:
+        answer = stranger.post(
+            "/login", content=iter([b"password=x"]), headers={"content-type": "application/x-www-form-urlencoded"}
+        )
+
+    assert answer.status_code == 411
+    assert "must say how long it is" in answer.text
+
+
+def test_no_file_is_taken_with_a_form(locked: str) -> None:
+    with client(locked) as stranger:
+        assert stranger.post("/login", files={"token": b"x" * 1000}).status_code == 400
+
+
+def test_a_form_may_hold_a_label_of_megabytes_and_no_more(opened: str) -> None:
+    with client(opened) as visitor:
+        token = token_of(visitor.get("/routing/w"))
+        said = [
+            visitor.post("/logout", data={"token": token, "text": "ä" * size}).status_code
+            for size in (1 << 20, 2 << 20)
+        ]
+
+    assert said == [303, 413]
 
 
 @pytest.mark.parametrize(

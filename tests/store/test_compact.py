@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from cProfile import Profile
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,12 @@ from hypothesis import strategies as st
 
 from nightschool.record import Record
 from nightschool.store.compact import ENOUGH_BYTES, LARGE_BYTES, MANY, SMALL_BYTES, compact_once, plan
-from nightschool.store.manifest import Segment, prepare_folder, publish, read_manifest
+from nightschool.store.manifest import Manifest, Segment, prepare_folder, publish, read_manifest
 from nightschool.store.merge import Interrupted, SegmentDamaged, merge
 from nightschool.store.quarantine import list_quarantine
 from nightschool.store.rewrite import replace_segments
 from nightschool.store.schema import EXCHANGES, table_of
-from nightschool.store.segment import ROWS_PER_GROUP, seal
+from nightschool.store.segment import ROWS_PER_GROUP, in_time_order, seal
 from tests.store.logs import DAY_US, HOUR_US, NOON_US, ids, rows, text_id
 
 MIDNIGHT_US = NOON_US - 12 * HOUR_US
@@ -45,6 +47,17 @@ def add(folder: Path, times: list[int], *, first: int = 0) -> list[Segment]:
     written = seal(folder, "exchanges", table_of("exchanges", records))
     publish(folder, lambda manifest: manifest.with_segments("exchanges", written))
     return written
+
+
+def add_long(folder: Path, segments: list[list[int]], *, text_bytes: int) -> None:
+    """Publish one segment for each list of times; the texts in it are small on the disk only."""
+    for number, times in enumerate(segments):
+        records = [
+            Record(id=text_id(time_us, number * len(times) + place), time_us=time_us, request="x" * text_bytes)
+            for place, time_us in enumerate(times)
+        ]
+        written = seal(folder, "exchanges", table_of("exchanges", records))
+        publish(folder, partial(Manifest.with_segments, table="exchanges", added=written))
 
 
 @pytest.fixture
@@ -184,6 +197,66 @@ def test_a_flipped_byte_is_found_by_the_checksum(folder: Path) -> None:
 
     with pytest.raises(SegmentDamaged, match=written.path):
         merge(folder, "exchanges", [written])
+
+
+def test_a_group_that_cannot_be_merged_is_tried_once_and_does_not_hold_up_the_next(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = add(folder, [NOON_US])[0]
+    rows_of_it = pq.read_table(folder / odd.path, partitioning=None)
+    nonsense = pa.array(["no number"], pa.string())
+    place = rows_of_it.schema.get_field_index("status")
+    pq.write_table(rows_of_it.set_column(place, "status", nonsense), folder / odd.path)
+    add(folder, [NOON_US + 1], first=1)
+    for n in range(2):
+        add(folder, [NOON_US + DAY_US + n], first=2 + n)
+    given_up: set[tuple[str, ...]] = set()
+
+    said = [compact_once(folder, given_up=given_up) for _ in range(3)]
+
+    assert said == [True, False, False]
+    assert [segment.rows for segment in read_manifest(folder).segments("exchanges")] == [1, 1, 2]
+    assert caplog.text.count("merge_failed table=exchanges") == 1
+    assert odd.path in caplog.text
+
+
+def test_where_all_long_texts_overlap_they_are_not_sorted_anew_for_each_segment(folder: Path) -> None:
+    add_long(folder, [[NOON_US + n, NOON_US + HOUR_US - 100 + n] for n in range(15)], text_bytes=8 << 20)
+    calls = Profile()
+
+    calls.runcall(merge, folder, "exchanges", read_manifest(folder).segments("exchanges"))
+
+    sorts = sum(entry.callcount for entry in calls.getstats() if entry.code is in_time_order.__code__)
+    assert 1 <= sorts <= 3
+
+
+def test_of_long_texts_that_overlap_no_more_are_merged_at_once_than_memory_is_meant_to_hold(folder: Path) -> None:
+    add_long(folder, [[NOON_US + n, NOON_US + HOUR_US - 100 + n] for n in range(6)], text_bytes=24 << 20)
+    before = ids(folder)
+    counts = []
+
+    while compact_once(folder):
+        counts.append(sorted(entry.rows for entry in read_manifest(folder).segments("exchanges")))
+
+    assert counts == [[2, 10], [12]]
+    assert ids(folder) == before
+
+
+def test_long_texts_that_do_not_overlap_are_merged_at_once(folder: Path) -> None:
+    add_long(folder, [[NOON_US + 2 * n, NOON_US + 2 * n + 1] for n in range(6)], text_bytes=24 << 20)
+
+    assert compact_once(folder)
+
+    assert [entry.rows for entry in read_manifest(folder).segments("exchanges")] == [12]
+
+
+def test_two_segments_that_are_too_much_for_memory_together_are_left_as_they_are(folder: Path) -> None:
+    add_long(folder, [[NOON_US, NOON_US], [NOON_US, NOON_US]], text_bytes=66 << 20)
+    before = read_manifest(folder)
+
+    assert not compact_once(folder)
+
+    assert read_manifest(folder) == before
 
 
 def test_a_merge_stops_when_it_is_told_to_and_leaves_no_file(folder: Path) -> None:

@@ -10,12 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from nightschool.record import Record
+from nightschool.store.compact import compact_once
 from nightschool.store.manifest import Manifest, Segment, prepare_folder, publish, read_manifest
 from nightschool.store.quarantine import list_quarantine
 from nightschool.store.query import QueryFailed, ask
 from nightschool.store.schema import EXCHANGES, table_of
 from nightschool.store.segment import seal
-from tests.store.logs import NOON_US
+from nightschool.store.sweep import sweep
+from tests.store.logs import DAY_US, NOON_US
 
 
 @pytest.fixture
@@ -83,6 +85,42 @@ def test_for_a_fault_of_the_question_no_file_is_looked_at(folder: Path, sql: str
         ask(folder, lambda store: store.execute(sql).fetchall())
 
     assert list_quarantine(folder) == []
+
+
+def test_what_lasts_until_its_files_are_merged_and_swept_is_asked_again(folder: Path) -> None:
+    asked: list[int] = []
+
+    def question(store: duckdb.DuckDBPyConnection) -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            assert compact_once(folder)
+            assert sweep(folder, grace_s=0) == 2
+        return len(store.execute("select * from exchanges").fetchall())
+
+    assert ask(folder, question) == 1000
+    assert len(asked) == 2
+    assert list_quarantine(folder) == []
+
+
+def test_a_file_damaged_beside_a_snapshot_that_grew_too_old_is_set_aside_too(folder: Path) -> None:
+    asked: list[int] = []
+
+    def question(store: duckdb.DuckDBPyConnection) -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            records = [Record(id=f"late {n}", time_us=NOON_US + DAY_US + n) for n in range(10)]
+            written = seal(folder, "exchanges", table_of("exchanges", records))
+            publish(folder, partial(Manifest.with_segments, table="exchanges", added=written))
+            assert compact_once(folder)
+            assert sweep(folder, grace_s=0) == 2
+            merged = read_manifest(folder).segments("exchanges")[-1]
+            content = bytearray((folder / merged.path).read_bytes())
+            content[100 : len(content) // 2] = bytes(len(content) // 2 - 100)
+            (folder / merged.path).write_bytes(content)
+        return len(store.execute("select * from exchanges").fetchall())
+
+    assert ask(folder, question) == 10
+    assert len(list_quarantine(folder)) == 1
 
 
 def test_a_question_that_is_interrupted_is_no_fault_of_the_store(folder: Path) -> None:

@@ -14,13 +14,13 @@ from nightschool.store.manifest import Manifest, prepare_folder, publish, read_m
 from nightschool.store.quarantine import list_quarantine
 from nightschool.store.schema import table_of
 from nightschool.store.segment import seal
-from tests.store.logs import NOON_US, exchange, ids, text_id, write_log
+from tests.store.logs import DAY_US, NOON_US, exchange, ids, text_id, write_log
 
 _LONG = 128 << 20
 """Of one kind of character: a segment of a few kilobytes on the disk."""
 _ROOM = 64 << 20
 _BEGIN = f"""
-import resource, sys
+import logging, resource, sys
 from pathlib import Path
 from nightschool.store.absorb import absorb, finished_logs
 from nightschool.store.compact import compact_once
@@ -38,19 +38,37 @@ def in_narrow_memory(folder: Path, code: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_segment_that_memory_is_too_short_for_is_not_taken_for_damaged(tmp_path: Path) -> None:
+def add(folder: Path, time_us: int, request: str = "") -> None:
+    record = Record(id=text_id(time_us), time_us=time_us, request=request)
+    written = seal(folder, "exchanges", table_of("exchanges", [record]))
+    publish(folder, partial(Manifest.with_segments, table="exchanges", added=written))
+
+
+def test_segments_that_memory_is_too_short_for_are_named_and_not_taken_for_damaged(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
     for n in range(2):
-        record = Record(id=text_id(NOON_US + n, n), time_us=NOON_US + n, request="x" * _LONG)
-        written = seal(tmp_path, "exchanges", table_of("exchanges", [record]))
-        publish(tmp_path, partial(Manifest.with_segments, table="exchanges", added=written))
+        add(tmp_path, NOON_US + n, "x" * (_LONG // 2))
     before = read_manifest(tmp_path)
 
-    told = in_narrow_memory(tmp_path, "try: compact_once(folder)\nexcept MemoryError: print('short of memory')")
+    told = in_narrow_memory(tmp_path, "logging.basicConfig(stream=sys.stdout); print(compact_once(folder))")
 
-    assert told == "short of memory\n"
+    assert "merge_failed table=exchanges segments=" in told
+    assert all(segment.path in told for segment in before.segments("exchanges"))
+    assert told.endswith("False\n")
     assert list_quarantine(tmp_path) == []
     assert read_manifest(tmp_path) == before
+
+
+def test_a_merge_that_memory_is_too_short_for_does_not_keep_the_others_from_being_done(tmp_path: Path) -> None:
+    prepare_folder(tmp_path)
+    for n in range(2):
+        add(tmp_path, NOON_US + n, "x" * (_LONG // 2))
+        add(tmp_path, NOON_US + DAY_US + n)
+
+    told = in_narrow_memory(tmp_path, "print(compact_once(folder), compact_once(folder))")
+
+    assert told == "True False\n"
+    assert [segment.rows for segment in read_manifest(tmp_path).segments("exchanges")] == [1, 1, 2]
 
 
 def test_a_log_that_memory_is_too_short_for_stays_and_the_others_are_absorbed(tmp_path: Path) -> None:

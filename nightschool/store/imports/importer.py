@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from nightschool.store.imports.kinds import Kinds
 from nightschool.store.imports.redacted import redacted_candidate, redacted_record
 from nightschool.store.lock import is_locked, lock_at_once
 from nightschool.store.manifest import prepare_folder, publish
-from nightschool.store.reader import connect, take_snapshot
+from nightschool.store.query import ask
 from nightschool.store.sealer import Sealer
 from nightschool.wire.redact import NO_RULES, Redactor
 
@@ -85,29 +84,21 @@ def import_files(
     with lock_at_once(folder / "import.lock") as held:
         if not held:
             raise StoreBusy(f"another import into {folder} is running", remedy="wait until it has ended")
-        with closing(connect(take_snapshot(folder))) as store:
-            importer = _Importer(folder, store, prices, workload, redactor)
-            for path in paths:
-                importer.read(path, progress)
-            importer.finish()
+        importer = _Importer(folder, prices, workload, redactor)
+        for path in paths:
+            importer.read(path, progress)
+        importer.finish()
         if not is_locked(folder / "recorder.lock"):  # else it does this in its own time
-            while compact_once(folder):
+            given_up: set[tuple[str, ...]] = set()
+            while compact_once(folder, given_up=given_up):
                 pass
     return importer.result
 
 
 class _Importer:
-    def __init__(
-        self,
-        folder: Path,
-        store: duckdb.DuckDBPyConnection,
-        prices: Mapping[str, Price],
-        workload: str | None,
-        redactor: Redactor,
-    ) -> None:
+    def __init__(self, folder: Path, prices: Mapping[str, Price], workload: str | None, redactor: Redactor) -> None:
         self.result = Imported()
         self._folder = folder
-        self._store = store
         self._prices = prices
         self._workload = workload
         self._redactor = redactor
@@ -194,7 +185,12 @@ class _Importer:
         self._batch, self._batch_bytes = {}, 0
 
     def _known(self, tails: Sequence[str]) -> set[str]:
-        self._store.register("arriving", pa.table({"tail": pa.array(tails, pa.string())}))
+        """Of the store as it is now: what was there when the import began may have been merged and swept since."""
         stored = f"select substr(id, {_TAIL + 1}) as tail from exchanges"
-        known = self._store.execute(f"select tail from arriving semi join ({stored}) using (tail)")
-        return {tail for (tail,) in known.fetchall()}
+
+        def question(store: duckdb.DuckDBPyConnection) -> set[str]:
+            store.register("candidates", pa.table({"tail": pa.array(tails, pa.string())}))
+            known = store.execute(f"select tail from candidates semi join ({stored}) using (tail)")
+            return {tail for (tail,) in known.fetchall()}
+
+        return ask(self._folder, question)

@@ -6,13 +6,17 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 
-from nightschool.errors import ImportFileError, StoreBusy
+from nightschool.errors import ImportFileError, StoreBusy, StoreError
 from nightschool.store.absorb import absorb, finished_logs
-from nightschool.store.imports.importer import import_files
+from nightschool.store.compact import compact_once
+from nightschool.store.imports.importer import BATCH_ROWS, import_files
 from nightschool.store.lock import lock
-from nightschool.store.manifest import prepare_folder, read_manifest
+from nightschool.store.manifest import prepare_folder, publish, read_manifest
+from nightschool.store.sweep import sweep
 from nightschool.wire.redact import Redactor
 from tests.store.imports.files import ANSWER, CHAT, PAIR, QUESTION, bring, write
 from tests.store.logs import DAY_US, NOON_US, exchange, ids, rows, write_log
@@ -154,6 +158,40 @@ def test_two_imports_at_a_time_would_double_what_both_have(tmp_path: Path) -> No
     prepare_folder(tmp_path / "data")
     with lock(tmp_path / "data" / "import.lock"), pytest.raises(StoreBusy, match="another import"):
         bring(tmp_path / "data", write(tmp_path / "chats.jsonl", CHAT))
+
+
+def test_what_the_store_held_may_be_merged_and_swept_while_an_import_goes_on(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for number in range(2):
+        bring(data, write(tmp_path / "old.jsonl", chat(number)))
+        write_log(data, [exchange(NOON_US + number, number)])
+        absorb(data, finished_logs(data))
+    file = write(tmp_path / "chats.jsonl", *(chat(n) for n in range(BATCH_ROWS + 10)))
+    swept: list[int] = []
+
+    def progress(_path: Path, read_bytes: int) -> None:
+        if not swept and read_bytes > file.stat().st_size // 2:
+            assert compact_once(data)
+            swept.append(sweep(data, grace_s=0))
+
+    imported = import_files(data, [file], prices={}, progress=progress)
+
+    assert swept[0] >= 2
+    assert (imported.exchanges, imported.already_there) == (BATCH_ROWS + 8, 2)
+
+
+def test_a_store_that_cannot_be_asked_is_an_error_of_the_store(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    bring(data, write(tmp_path / "old.jsonl", chat(1)))
+    (segment,) = read_manifest(data).segments("exchanges")
+    stored = pq.read_table(data / segment.path, partitioning=None)
+    pq.write_table(stored.rename_columns([f"{name}_" for name in stored.column_names]), data / segment.path)
+    size = (data / segment.path).stat().st_size
+    changed = msgspec.structs.replace(segment, bytes=size)
+    publish(data, lambda manifest: manifest.with_table("exchanges", (changed,)))
+
+    with pytest.raises(StoreError):
+        bring(data, write(tmp_path / "new.jsonl", chat(2)))
 
 
 def test_progress_is_told_in_bytes_of_each_file(tmp_path: Path) -> None:
