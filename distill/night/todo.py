@@ -14,11 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 import numpy as np
 
 from distill.dataset.learned import Answers, answers_of, changed_labels, new_answers
 from distill.dataset.snapshot import DatasetManifest, datasets_of, folder_of
 from distill.evaluate.order import candidate_of
+from distill.evaluate.result import manifests_of
 from distill.gate.criteria import criteria_of
 from distill.gate.dossier import DossierError, dossiers_of, read_dossier
 from distill.night.report import Report, reports_of
@@ -144,11 +146,23 @@ def _worth_judging(config: Config, workload: str, last: _Last, dataset: DatasetM
         why = f"{grown:,} more test groups since {last.adapter} was judged; about {report.rows_needed:,} were missing"
     else:
         return None
+    return None if _elsewhere(config, workload, last) or _shadow_decided(config.data, workload, last) else why
+
+
+def _elsewhere(config: Config, workload: str, last: _Last) -> bool:
+    """Others decide on it: audits, a person, or the shadow. An undecided candidate without a shadow has only nights."""
     students = read_routing(config.data).students_of(workload)
-    elsewhere = last.adapter in (*students.wanted(), *students.withdrawn) or _shadow_decided(
-        config.data, workload, last
-    )
-    return None if elsewhere else why
+    candidate = students.candidate
+    if candidate is not None and not candidate.qualified and not _has_shadow(config, workload, last):
+        students = msgspec.structs.replace(students, candidate=None)
+    return last.adapter in (*students.wanted(), *students.withdrawn)
+
+
+def _has_shadow(config: Config, workload: str, last: _Last) -> bool:
+    """A shadow asks no judge, so there is none where one has judged the evaluation."""
+    known = manifests_of(config.data, workload, last.adapter)
+    alone = any(each.id == last.report.evaluation and each.judge is None for each in known)
+    return alone and config.promote_of(workload).shadow > 0
 
 
 def _shadow_decided(data: Path, workload: str, last: _Last) -> bool:

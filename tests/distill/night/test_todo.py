@@ -15,6 +15,7 @@ from nightschool.registry.replicas import ReplicaState, ReplicaStates, write_rep
 from nightschool.registry.routing import read_routing
 from tests.distill.dataset.traffic import asked, examples, file, says, user
 from tests.distill.evaluate.school import SYSTEM, label_of
+from tests.distill.judge.scripted_judge import ScriptedJudge, running_judge
 from tests.distill.night.school import School, knows_nothing
 from tests.fake_replica import FakeReplica
 
@@ -142,3 +143,19 @@ def test_what_the_shadow_has_rejected_is_not_judged_again(school: School, server
         assert shadow(school.config(min_rows=5000, shadow=100), "w") is not None
 
     assert (school.night(), school.trained) == ("nothing_new", 1)
+
+
+def test_what_the_shadow_has_left_undecided_is_judged_again_once_it_is_off(school: School) -> None:
+    assert school.night(min_rows=5000, shadow=100) == "undecided"
+    assert school.night(shadow=100) == "nothing_new"
+
+    assert (school.night(shadow=0), school.trained) == ("promoted", 1)
+    assert read_routing(school.folder).students_of("w").stage == "canary"
+
+
+def test_where_a_judge_keeps_the_shadow_away_an_undecided_student_is_judged_again(school: School) -> None:
+    with running_judge(ScriptedJudge()) as judge:
+        school.judge = judge.base_url
+        assert school.night(min_rows=5000, shadow=100) == "undecided"
+
+        assert (school.night(shadow=100), school.trained) == ("promoted", 1)
