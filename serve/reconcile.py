@@ -16,7 +16,14 @@ from msgspec.structs import replace
 
 from nightschool.engine.base import served_base
 from nightschool.engine.rendering import end_of_turn_ids
-from nightschool.engine.replica import Model, PromptRefused, Replica, ReplicaError, ReplicaSilent
+from nightschool.engine.replica import (
+    Model,
+    PromptRefused,
+    Replica,
+    ReplicaError,
+    ReplicaSilent,
+    ReplicaUnreachable,
+)
 from nightschool.errors import NightschoolError
 from nightschool.formats import Format
 from nightschool.registry.replicas import ReplicaState
@@ -54,6 +61,8 @@ class Reconciler:
         self._heard_at = 0.0
         self._warm: set[str] = set()
         self._faults: dict[str, str] = {}
+        self._passing: set[str] = set()
+        """Of those."""
         self._tried_at: dict[str, float] = {}
         self._unwanted_since: dict[str, float] = {}
 
@@ -77,7 +86,8 @@ class Reconciler:
         self._heard_at = time.monotonic()
         adapters = tuple(name for name in names if name in self._warm)
         faults = {name: self._faults[name] for name in names if name in self._faults}
-        self._told = replace(self._met, adapters=adapters, faults=faults)
+        passing = tuple(name for name in faults if name in self._passing)
+        self._told = replace(self._met, adapters=adapters, faults=faults, passing=passing)
         return self._told
 
     def _lost(self, error: NightschoolError) -> ReplicaState:
@@ -111,6 +121,7 @@ class Reconciler:
         if name in self._faults and now - self._tried_at[name] < _LOAD_AGAIN_AFTER_S:
             return
         self._tried_at[name] = now
+        self._passing.discard(name)
         try:
             folder = await asyncio.to_thread(self._wanted.folder_of, name)  # it reads all of it
             if name not in loaded:
@@ -118,6 +129,8 @@ class Reconciler:
             await self.replica.chat({"model": name, **_WARM_UP})
         except (NightschoolError, PromptRefused) as error:
             self._faults[name] = str(error)
+            if isinstance(error, ReplicaSilent | ReplicaUnreachable):
+                self._passing.add(name)
         else:
             self._faults.pop(name, None)
             self._warm.add(name)

@@ -28,6 +28,10 @@ class ReplicaSilent(ReplicaError):
     """It gave no answer in time: it may be gone, or at work."""
 
 
+class ReplicaUnreachable(ReplicaError):
+    """There is no connection to it, or that broke: it may come back."""
+
+
 class PromptRefused(Exception):
     """The engine does not take one prompt; the text is its own."""
 
@@ -165,7 +169,7 @@ class Replica:
                 remedy="raise `evaluate.timeout_s`, or lower `evaluate.concurrency`; what was answered is kept",
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ReplicaError(
+            raise ReplicaUnreachable(
                 f"{self.url} cannot be reached: {error or type(error).__name__}",
                 remedy="start vLLM there, or correct `student.replicas`; then run the command again, which goes on "
                 "where it was",

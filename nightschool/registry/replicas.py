@@ -42,6 +42,8 @@ class ReplicaState(msgspec.Struct, kw_only=True, frozen=True):
     """It gives its processor to a training run for now."""
     faults: dict[str, str] = {}
     """By adapter: why it could not be loaded."""
+    passing: tuple[str, ...] = ()
+    """Of ``faults`` those that may be gone when it is tried again: no answer in time, or no connection."""
 
 
 class ReplicaStates(msgspec.Struct, kw_only=True, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,3 +179,34 @@ async def test_a_server_that_is_slow_to_answer_for_a_moment_stays_ready(
     state = await passes.look([])
 
     assert (state, state.ready) == (ready, True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words", "passes_by_itself"),
+    [
+        ("slow", "gave no answer in time", True),
+        ("cut off", "cannot be reached", True),
+        ("refused", "its rank is too great", False),
+    ],
+)
+async def test_a_fault_that_may_pass_by_itself_is_told_apart_from_one_that_stays(
+    tmp_path: Path, server: FakeReplica, harm: str, words: str, passes_by_itself: bool
+) -> None:
+    def cut_off(model: str, messages: list[dict[str, Any]]) -> str:
+        raise ConnectionResetError
+
+    match harm:
+        case "slow":
+            server.delay_s = 1.5
+        case "cut off":
+            server.rule = cut_off
+        case _:
+            server.refuse = lambda body: words
+    name = adapter(tmp_path, 1).name
+    replica = Replica(server.url, timeout_s=0.5, connections=2)
+
+    state = await reconciler(tmp_path, replica).look([name])
+    await replica.close()
+
+    assert (state.ready, state.adapters, words in state.faults[name]) == (True, (), True)
+    assert state.passing == ((name,) if passes_by_itself else ())

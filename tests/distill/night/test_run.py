@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -214,6 +215,21 @@ def test_where_a_serve_process_looks_after_the_replicas_it_waits_for_the_adapter
     school.mail(60, first=500)
     with pytest.raises(ReplicaError, match=r"no replica takes w--\w+: its rank is too great"):
         school.night(train=refused)
+
+
+def test_a_slow_warm_up_does_not_end_the_night_while_it_may_wait(school: School) -> None:
+    """What only a fault that stays does; the serve process tries again by itself."""
+    slow = ReplicaState(url=school.url, ready=True, faults={"a": "gave no answer in time"}, passing=("a",))
+    write_replicas(school.folder, _now(slow))
+
+    with pytest.raises(ReplicaError, match="no replica was ready with a within 0 s: gave no answer in time"):
+        replicas_with(school.folder, "a", patience_s=0, say=lambda line: None)
+
+    warm = _now(ReplicaState(url=school.url, ready=True, adapters=("a",)))
+    tried_again = Timer(0.3, write_replicas, (school.folder, warm))
+    tried_again.start()
+    assert replicas_with(school.folder, "a", patience_s=60, say=lambda line: None) == [school.url]
+    tried_again.join()
 
 
 def test_a_replica_that_never_gets_ready_is_told_with_its_reason(school: School) -> None:
