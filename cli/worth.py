@@ -10,7 +10,7 @@ from cli.log_filter import WhereOption, filter_from
 from cli.options import ConfigOption, JsonOption, configured
 
 if TYPE_CHECKING:
-    from distill.worth.money import Gpu
+    from distill.worth.money import Gpu, Kept
     from distill.worth.need import Shares
     from nightschool.config import Config
 
@@ -72,7 +72,13 @@ def worth(
     with data_folder(config) as folder:
         known = configured(config)
         selection = Selection.configured(known, workload, where=where, window=window)
-        report = measure(folder, selection, gpu=_gpu(gpu_hour_usd, gpu_hours), shares=_shares(known, workload))
+        report = measure(
+            folder,
+            selection,
+            gpu=_gpu(gpu_hour_usd, gpu_hours),
+            shares=_shares(known, workload),
+            kept=_kept(known, workload),
+        )
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(report)).decode())
         return
@@ -96,6 +102,13 @@ def _shares(config: Config, workload: str) -> Shares:
 
     settings = config.distill_of(workload)
     return Shares(min_examples=settings.min_examples, test=settings.test_share)
+
+
+def _kept(config: Config, workload: str) -> Kept:
+    from distill.worth.money import Kept
+
+    promote = config.promote_of(workload)
+    return Kept(teacher=promote.teacher_share, audit=promote.audit)
 
 
 def _show(text: str) -> None:

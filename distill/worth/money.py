@@ -9,8 +9,6 @@ import msgspec
 
 DAYS_PER_MONTH = 365.25 / 12
 HOURS_PER_MONTH = 24 * DAYS_PER_MONTH
-AUDIT_SHARE = 0.03
-"""Of a student's traffic goes to the teacher as well, for ever: it is how drift is found."""
 
 
 class Gpu(msgspec.Struct, frozen=True):
@@ -19,6 +17,20 @@ class Gpu(msgspec.Struct, frozen=True):
     hour_usd: float
     hours_per_month: float
     """All hours of a month for one GPU that is always on."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What goes on being paid to the teacher, for ever, in per cent: it is how drift is found."""
+
+    teacher: float = 3.0
+    """Of the conversations; `promote.teacher_share`."""
+    audit: float = 3.0
+    """Of the student's answers, to which the teacher is asked as well; `promote.audit`."""
+
+    @property
+    def rest(self) -> float:
+        """The share that is not paid any more."""
+        return (1 - self.teacher / 100) * (1 - self.audit / 100)
 
 
 class Money(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,17 +51,18 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     """How the figures came about, one line each."""
 
 
-def money(*, spend_usd: float | None, priced: int, rows: int, days: float, gpu: Gpu | None) -> Money:
+def money(*, spend_usd: float | None, priced: int, rows: int, days: float, gpu: Gpu | None, kept: Kept) -> Money:
     """From what was paid for ``priced`` of ``rows`` exchanges in ``days`` days."""
     exchanges = rows / days * DAYS_PER_MONTH
     if spend_usd is None or not priced:
         return Money(spend=None, exchanges=exchanges, avoidable=None, break_even_gpu_hour=None)
     spend = spend_usd / days * DAYS_PER_MONTH
-    avoidable = spend * (1 - AUDIT_SHARE)
+    avoidable = spend * kept.rest
     hours = gpu.hours_per_month if gpu else HOURS_PER_MONTH
     lines = [
         f"spend: ${spend_usd:,.2f} in {days:.1f} days, x {DAYS_PER_MONTH:.2f} days = ${spend:,.2f} a month",
-        f"avoidable: ${spend:,.2f} x (1 - {AUDIT_SHARE:.0%} audit) = ${avoidable:,.2f} a month",
+        f"avoidable: ${spend:,.2f} x (1 - {kept.teacher:g}% of the teacher's own) x (1 - {kept.audit:g}% audit) = "
+        f"${avoidable:,.2f} a month",
         f"break-even price: ${avoidable:,.2f} / {hours:,.1f} GPU hours = ${avoidable / hours:,.4f} an hour",
     ]
     result = Money(

@@ -11,7 +11,7 @@ from distill.selection import Selection, UnknownWorkload
 from distill.workloads.selected import condition_of
 from distill.worth.answers import Answers, read_answers
 from distill.worth.figures import Figures, choose, read_figures
-from distill.worth.money import Gpu, Money, money
+from distill.worth.money import Gpu, Kept, Money, money
 from distill.worth.need import Need, Shares, needs
 from distill.worth.verdict import Verdict, judge
 from nightschool.store.query import ask
@@ -28,7 +28,14 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
-def measure(folder: Path, selection: Selection, *, gpu: Gpu | None = None, shares: Shares | None = None) -> Worth:
+def measure(
+    folder: Path,
+    selection: Selection,
+    *,
+    gpu: Gpu | None = None,
+    shares: Shares | None = None,
+    kept: Kept | None = None,
+) -> Worth:
     """Look at a workload, a group without a name, or a variant of one. Raises UnknownWorkload."""
 
     def question(store: duckdb.DuckDBPyConnection) -> Worth:
@@ -45,7 +52,12 @@ def measure(folder: Path, selection: Selection, *, gpu: Gpu | None = None, share
             figures=figures,
             answers=answers,
             money=money(
-                spend_usd=figures.spend_usd, priced=figures.priced, rows=figures.rows, days=figures.days, gpu=gpu
+                spend_usd=figures.spend_usd,
+                priced=figures.priced,
+                rows=figures.rows,
+                days=figures.days,
+                gpu=gpu,
+                kept=kept or Kept(),
             ),
             needs=needs(
                 usable=figures.usable,
