@@ -75,20 +75,25 @@ class Child:
         """It has died: note when to start it again."""
         assert self._process is not None
         lived_s = time.monotonic() - self._started_at
-        self._deaths = 0 if lived_s > 60 else self._deaths + 1
-        wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S) - 1)]
-        self._restart_at = time.monotonic() + (30.0 if self._process.returncode == BUSY else wait_s)
-        if self._process.returncode != BUSY:
+        wait_s = self._back_off(0 if lived_s > 60 else self._deaths + 1)
+        if self._process.returncode == BUSY:
+            self._restart_at = time.monotonic() + 30.0
+        else:
             log.error("child_died name=%s code=%s restart_in_s=%.1f", self.name, self._process.returncode, wait_s)
         self._process = None
         os.close(self._stop_fd)
 
     def put_off(self, error: OSError) -> None:
         """It could not be started: try again later, like one that died young."""
-        self._deaths += 1
-        wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S) - 1)]
-        self._restart_at = time.monotonic() + wait_s
+        wait_s = self._back_off(self._deaths + 1)
         log.error("child_not_started name=%s cause=%r again_in_s=%.1f", self.name, str(error), wait_s)
+
+    def _back_off(self, deaths: int) -> float:
+        """So many in a row: how long it is let alone, in seconds from now."""
+        self._deaths = deaths
+        wait_s = RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S) - 1)]
+        self._restart_at = time.monotonic() + wait_s
+        return wait_s
 
     def due(self) -> bool:
         return self._process is None and time.monotonic() >= self._restart_at

@@ -11,6 +11,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -38,6 +39,14 @@ _SILENT_FOR_S = 30.0
 _WARM_UP = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1, "temperature": 0}
 
 
+class _Fault(NamedTuple):
+    """Why an adapter could not be loaded."""
+
+    told: str
+    passes: bool
+    """It may be gone when it is tried again."""
+
+
 class Reconciler:
     """Of one replica. Between its passes it remembers what it has checked, and since when nobody wants what."""
 
@@ -60,9 +69,7 @@ class Reconciler:
         self._told = ReplicaState(url=replica.url, ready=False)
         self._heard_at = 0.0
         self._warm: set[str] = set()
-        self._faults: dict[str, str] = {}
-        self._passing: set[str] = set()
-        """Of those."""
+        self._faults: dict[str, _Fault] = {}
         self._tried_at: dict[str, float] = {}
         self._unwanted_since: dict[str, float] = {}
 
@@ -85,8 +92,8 @@ class Reconciler:
             return self._lost(error)
         self._heard_at = time.monotonic()
         adapters = tuple(name for name in names if name in self._warm)
-        faults = {name: self._faults[name] for name in names if name in self._faults}
-        passing = tuple(name for name in faults if name in self._passing)
+        faults = {name: self._faults[name].told for name in names if name in self._faults}
+        passing = tuple(name for name in faults if self._faults[name].passes)
         self._told = replace(self._met, adapters=adapters, faults=faults, passing=passing)
         return self._told
 
@@ -121,16 +128,13 @@ class Reconciler:
         if name in self._faults and now - self._tried_at[name] < _LOAD_AGAIN_AFTER_S:
             return
         self._tried_at[name] = now
-        self._passing.discard(name)
         try:
             folder = await asyncio.to_thread(self._wanted.folder_of, name)  # it reads all of it
             if name not in loaded:
                 await self.replica.load_adapter(name, str(folder))
             await self.replica.chat({"model": name, **_WARM_UP})
         except (NightschoolError, PromptRefused) as error:
-            self._faults[name] = str(error)
-            if isinstance(error, ReplicaSilent | ReplicaUnreachable):
-                self._passing.add(name)
+            self._faults[name] = _Fault(str(error), isinstance(error, ReplicaSilent | ReplicaUnreachable))
         else:
             self._faults.pop(name, None)
             self._warm.add(name)

@@ -7,6 +7,7 @@ import errno
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -91,7 +92,7 @@ async def test_a_full_disk_loses_and_counts_and_recovers_by_itself(
 
 @pytest.mark.parametrize("fsync", ["batch", "always"])
 async def test_a_disk_that_could_not_keep_what_it_took_is_told_of_and_its_log_is_left(
-    fsync: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    fsync: Literal["batch", "always"], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Forgetful(DiskLog):
         """Says once that it has forgotten, as Linux does."""
@@ -104,7 +105,7 @@ async def test_a_disk_that_could_not_keep_what_it_took_is_told_of_and_its_log_is
                 raise OSError(errno.EIO, "Input/output error")
             super().sync()
 
-    journal = Journal(tmp_path, wal.Header, JournalSettings(fsync=fsync), open_file=Forgetful)  # type: ignore[arg-type]
+    journal = Journal(tmp_path, wal.Header, JournalSettings(fsync=fsync), open_file=Forgetful)
     journal.start()
     exchange(journal, 1)
     await journal.durable()

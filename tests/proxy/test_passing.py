@@ -141,6 +141,15 @@ async def whole_stream(reader: asyncio.StreamReader) -> bytes:
     return bytes(body)
 
 
+async def until_closed(proxy: Stage) -> bytes:
+    """All that comes for one request before the proxy closes the connection."""
+    reader, writer = await proxy.connected()
+    writer.write(post())
+    answered = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return answered
+
+
 async def nothing_comes(reader: asyncio.StreamReader) -> bool:
     with contextlib.suppress(TimeoutError):
         return not await asyncio.wait_for(reader.read(1), 0.2)
@@ -277,10 +286,7 @@ async def test_an_answer_of_known_length_that_breaks_off_is_cut_for_the_client_t
         writer.close()
 
     async with stage(tmp_path, broken) as proxy:
-        reader, writer = await proxy.connected()
-        writer.write(post())
-        answered = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
+        answered = await until_closed(proxy)
 
     assert b"\r\ncontent-length: 10\r\n" in answered
     assert answered.endswith(b"\r\n\r\n{}")
@@ -312,10 +318,7 @@ async def test_a_compressed_stream_that_breaks_off_is_left_short_and_nothing_is_
         writer.close()
 
     async with stage(tmp_path, broken) as proxy:
-        reader, writer = await proxy.connected()
-        writer.write(post())
-        answered = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
+        answered = await until_closed(proxy)
 
     assert answered.endswith(b"\r\n\r\n" + chunk(packed))
     assert [(end.complete, end.error_type) for end in proxy.ends()] == [(False, "upstream_broken")]

@@ -138,9 +138,7 @@ class _Importer:
             self.result.faults.append(lonely)
 
     def _take(self, exchange: Candidate | Record) -> None:
-        record = exchange if isinstance(exchange, Record) else self._record(exchange)
-        if self._redactor:
-            record = redacted_record(record, self._redactor)
+        record = self._exported_record(exchange) if isinstance(exchange, Record) else self._record(exchange)
         tail = record.id[_TAIL:]
         if isinstance(exchange, Record):
             if tail in self._exported:
@@ -152,6 +150,9 @@ class _Importer:
         self._batch_bytes += len(record.request or "") + len(record.response or "")
         if len(self._batch) >= BATCH_ROWS or self._batch_bytes >= BATCH_BYTES:
             self._publish()
+
+    def _exported_record(self, record: Record) -> Record:
+        return redacted_record(record, self._redactor) if self._redactor else record
 
     def _record(self, candidate: Candidate) -> Record:
         """Where no time is told it is now, each exchange a microsecond after the one before.

@@ -40,12 +40,16 @@ def test_importing_a_file_again_adds_nothing(tmp_path: Path) -> None:
 def test_what_is_imported_is_redacted_and_known_again_under_other_rules(tmp_path: Path) -> None:
     rule = Redactor([(re.compile("sk-[0-9]+"), "[key]")])
     request = {"messages": [{"role": "user", "content": "I am sk-34"}], "metadata": {"a": "sk-5"}}
-    response = {"choices": [{"message": {"role": "assistant", "content": "you are sk-34"}}]}
+    told = {"content": [{"token": "sk-", "logprob": -0.5}, {"token": "34", "logprob": -0.1}]}
+    response = {"choices": [{"message": {"role": "assistant", "content": "you are sk-34"}, "logprobs": told}]}
     line = json.dumps({"request": request, "response": response}).replace("sk-34", "\\u0073k-34")
     file = write(tmp_path / "pairs.jsonl", line)
 
     assert import_files(tmp_path / "data", [file], prices={}, redactor=rule).exchanges == 1
-    ((asked, said, tags),) = rows(tmp_path / "data", "select request, response, tags from exchanges")
+    ((asked, said, logprobs, tags),) = rows(
+        tmp_path / "data", "select request, response, logprobs, tags from exchanges"
+    )
+    assert (logprobs, "token" in said) == (None, False)
     assert json.loads(asked)["messages"][0]["content"] == "I am [key]"
     assert json.loads(said)["choices"][0]["message"]["content"] == "you are [key]"
     assert tags == {"a": "[key]"}
