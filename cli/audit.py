@@ -83,7 +83,7 @@ def _print(each: Watched) -> None:
         evidence = f"{verdict.evidence:.3g} of {verdict.threshold:,.0f}"
         bar = f" ({verdict.bar:.3f} is tolerated, evidence against it {evidence})"
     print(
-        f"{each.workload}  {each.adapter} at {each.share:g} %: {each.new} answers compared, {verdict.audits:,} in all, "
-        f"agreement {mean}{bar}"
+        f"{each.workload}  {each.adapter} at {each.share:g} %: {each.new} answers compared; "
+        f"{verdict.conversations:,} conversations in all, agreement {mean}{bar}"
     )
     print(f"  {harmless(each.done or verdict.why)}")

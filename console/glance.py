@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from console.damage import DAMAGE
 from console.desk import Desk
-from distill.audit.audited import audited_of
-from distill.audit.bar import bar_of
-from distill.audit.verdict import Verdict, judge
+from distill.audit.look import look
+from distill.audit.verdict import Verdict
 from distill.evaluate.intervals import Interval
 from distill.evaluate.result import evaluations_of, newest_manifest
 from distill.night.report import Report, reports_of
 from nightschool.config import Config
-from nightschool.registry.change import Change, answering_since
+from nightschool.registry.change import Change
 from nightschool.registry.replicas import ReplicaStates
 from nightschool.registry.routing import Students
 
@@ -60,7 +58,7 @@ def glance_of(
     desk: Desk, config: Config, workload: str, students: Students, replicas: ReplicaStates, history: Sequence[Change]
 ) -> Glance:
     own = [change for change in history if change.workload == workload]
-    answering = list(_answering(desk.data, config, workload, students, replicas, own))
+    answering = list(_answering(config, workload, students, replicas, own))
     nights = reports_of(desk.data, workload)
     return Glance(
         workload=workload,
@@ -74,7 +72,6 @@ def glance_of(
 
 
 def _answering(
-    data: Path,
     config: Config,
     workload: str,
     students: Students,
@@ -82,15 +79,12 @@ def _answering(
     history: Sequence[Change],
 ) -> Iterator[Answering]:
     for placed, share in students.shares():
-        since = answering_since(history, placed)
-        promote, settings = config.promote_of(workload), config.evaluate_of(workload)
-        audited = [each for each in audited_of(data, workload, placed.adapter) if each.time >= since]
         yield Answering(
             who="canary" if placed is students.canary else "live",
             adapter=placed.adapter,
             share=share,
             ready=len(replicas.ready_with(placed.adapter)),
-            verdict=judge(placed, audited, promote, bar_of(data, workload, placed, promote, settings), climbs=False),
+            verdict=look(config, workload, placed, history, climbs=False).verdict,
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -70,11 +71,19 @@ class Journal:
 
 def read_lines(path: Path, kind: type[_Line]) -> list[_Line]:
     """What was written, oldest first; none where there is no file. A line that cannot be read is left out."""
+    return [line for _, line in read_placed(path, kind)]
+
+
+def read_placed(path: Path, kind: type[_Line], start: int = 0) -> list[tuple[int, _Line]]:
+    """The same from a place on, each with its own place."""
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            file.seek(start)
+            lines = file.read().splitlines(keepends=True)
     except FileNotFoundError:
         return []
-    return decoded(lines, kind)
+    places = accumulate(map(len, lines), initial=start)
+    return [(place, found) for place, line in zip(places, lines, strict=False) for found in decoded([line], kind)]
 
 
 def decoded(lines: Iterable[bytes], kind: type[_Line]) -> list[_Line]:

@@ -19,6 +19,8 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """The student's."""
     time: str
     """When it was asked, UTC."""
+    conversation: str | None = None
+    """That it belongs to; null in lines that were written before it was kept."""
     share: float | None = None
     """Of the student's ramp, in per cent, when it was compared."""
     teacher: str | None = None
@@ -41,11 +43,6 @@ def audited_of(data: Path, workload: str, adapter: str) -> list[Audited]:
     """Those before are first. A line that cannot be read is none: its exchange is compared again."""
     found = read_lines(file_of(data, workload, adapter), Audited)
     return list({each.exchange: each for each in found}.values())
-
-
-def measured_by(audited: Iterable[Audited], measure: Measure) -> list[tuple[Audited, float]]:
-    """Those with an agreement by this measure, and their agreements: those of others say nothing beside it."""
-    return [(each, each.agreement) for each in audited if each.agreement is not None and each.measure == measure]
 
 
 def keep(data: Path, workload: str, adapter: str, audited: Iterable[Audited]) -> None:

@@ -16,11 +16,12 @@ import msgspec
 from msgspec.structs import replace
 
 from distill.audit.arrived import Arrived
-from distill.audit.audited import Audited, audited_of, keep, measured_by
+from distill.audit.audited import Audited, file_of, keep
 from distill.audit.bar import NoBar, bar_of
 from distill.audit.sample import SLACK_US, Sampled, Wish, recorded, sample
+from distill.audit.tally import Scope, put_together, standing
 from distill.audit.teacher import AT_ONCE, Asked, Teacher, audit_id
-from distill.audit.verdict import Verdict, judge
+from distill.audit.verdict import Verdict, judge, untold
 from distill.dataset.snapshot import place_of
 from distill.evaluate.agreement import agreement_scorer
 from distill.labels.answer import logged_answer
@@ -81,40 +82,52 @@ def _watch(
 ) -> Watched:
     promote = config.promote_of(workload)
     since = answering_since(history, placed)
-    known = [each for each in audited_of(config.data, workload, placed.adapter) if each.time >= since]
-    climbs = students.canary == placed and promote.mode == "automatic" and not students.held
     bar = bar_of(config.data, workload, placed, promote, config.evaluate_of(workload))
-    new: list[Audited] = []
-    failure = None
+    new, failure = 0, None
     if isinstance(bar, NoBar):
         failure = f"{placed.adapter} is not audited: {bar.why}" if promote.audit else None
-    elif promote.audit:
-        at_step = sum(each.time >= placed.since for each, _ in measured_by(known, bar.measure))
-        missing = promote.step_audits - at_step if students.canary == placed else 0
-        wish = _wish(workload, placed, known, since, promote.audit, missing)
-        new, failure = _compare(config, workload, placed, bar.measure, wish, arrived)
-        keep(config.data, workload, placed.adapter, new)
-    verdict = judge(placed, [*known, *new], promote, bar, climbs=climbs)
+        verdict = untold(bar, promote)
+    else:
+        scope = Scope(since, placed.since, bar.measure, bar.value)
+        if promote.audit:
+            new, failure = _add(config, workload, students, placed, scope, arrived)
+        tally = standing(file_of(config.data, workload, placed.adapter), scope).tally
+        climbs = students.canary == placed and promote.mode == "automatic" and not students.held
+        verdict = judge(placed, tally, promote, climbs=climbs)
     done = _follow(config, workload, placed, verdict)
     if failure is None and done is None and _is_untold(promote, placed, verdict, since, history):
         failure = (
             f"{placed.adapter} has become worse than is tolerated, and nothing is done about it, as "
             f"promote.on_harm says\n  try: `nightschool rollback {workload}`"
         )
-    return Watched(workload, placed.adapter, placed.share, len(new), verdict, done, failure)
+    return Watched(workload, placed.adapter, placed.share, new, verdict, done, failure)
+
+
+def _add(
+    config: Config, workload: str, students: Students, placed: Placed, scope: Scope, arrived: Arrived
+) -> tuple[int, str | None]:
+    """Compare and keep what is new: how many answers that is, and why it is not more."""
+    promote, journal = config.promote_of(workload), file_of(config.data, workload, placed.adapter)
+    put_together(journal, scope)
+    before = standing(journal, scope)
+    missing = promote.step_audits - before.tally.step.conversations if students.canary == placed else 0
+    wish = _wish(workload, placed, before.recent, scope.since, promote.audit, missing)
+    new, failure = _compare(config, workload, placed, scope.measure, wish, arrived)
+    keep(config.data, workload, placed.adapter, new)
+    return len(new), failure
 
 
 def _wish(
-    workload: str, placed: Placed, known: Sequence[Audited], since: str, audit_share: float, missing: int
+    workload: str, placed: Placed, recent: Sequence[Audited], since: str, audit_share: float, missing: int
 ) -> Wish:
-    """On its way up every answer counts until none is ``missing`` at this share; then, and once live, some do."""
+    """On its way up every answer counts until no conversation is ``missing`` at this share; then, and live, some do."""
     first_us = _microseconds(placed.since if missing > 0 else since)
-    last_us = max((_microseconds(each.time) for each in known), default=0) - SLACK_US
+    last_us = max((_microseconds(each.time) for each in recent), default=0) - SLACK_US
     return Wish(
         workload=workload,
         adapter=placed.adapter,
         since_us=max(first_us, last_us),
-        known=frozenset(each.exchange for each in known),
+        known=frozenset(each.exchange for each in recent),
         share=100.0 if missing > 0 else audit_share,
         # Several at least, so that one question that the teacher always fails at does not stand alone in the way.
         most=min(max(missing, AT_ONCE), MOST_AT_ONCE) if missing > 0 else MOST_AT_ONCE,
@@ -167,7 +180,7 @@ async def _ask(config: Config, workload: str, sampled: Sequence[Sampled], arrive
 
 def _audited(sampled: Sampled, asked: Asked | None, scorer: Scorer) -> Audited:
     """``asked``: None where the student has failed, and nobody need be asked."""
-    told = Audited(exchange=sampled.id, time=_text(sampled.time_us))
+    told = Audited(exchange=sampled.id, time=_text(sampled.time_us), conversation=sampled.conversation)
     if asked is None:
         return replace(told, agreement=0.0, problem="invalid_answer: the proxy refused it")
     if asked.record is None:

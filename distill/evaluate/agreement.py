@@ -6,7 +6,7 @@ is what it is compared with.
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from distill.dataset.snapshot import place_of
 from distill.evaluate.answers import REFUSED
 from distill.evaluate.cases import all_cases
+from distill.evaluate.intervals import mean_of
 from distill.evaluate.result import ROWS, Manifest, evaluations_of, newest_manifest
 from distill.score.choose import JUDGE, scorer_named
 from distill.score.exact import EXACT
@@ -50,7 +51,7 @@ def agreement_scorer(measure: Measure) -> Scorer:
 
 
 def agreement_of(test_side: Path, rows: Path, scorer: Scorer) -> float | None:
-    """Mean score of the student's test answers against the teacher's; None where there is no pair of them.
+    """Mean score of the student's test answers against the teacher's, a group counting once; None without any.
 
     What its engine had refused is no answer: a client would not have got one either, and the audit does not see it.
     ``test_side``: folder of the dataset; ``rows``: of the evaluation.
@@ -58,14 +59,14 @@ def agreement_of(test_side: Path, rows: Path, scorer: Scorer) -> float | None:
     table = pq.read_table(rows, columns=["example", "system", "answer", "problem"])
     students = [row for row in table.to_pylist() if row["system"] == "student"]
     said = {row["example"]: row["answer"] for row in students if kind_of(row["problem"] or "") != REFUSED}
-    scores = []
+    scores: dict[str, list[float]] = defaultdict(list)
     for case in all_cases(test_side):
         if case.example not in said or case.teacher is None:
             continue
         scored = scorer(case.question, _message(said[case.example]), case.teacher)
         if scored.is_measurement:
-            scores.append(scored.value)
-    return math.fsum(scores) / len(scores) if scores else None
+            scores[case.group].append(scored.value)
+    return mean_of(map(mean_of, scores.values())) if scores else None
 
 
 def agreement_in(data: Path, evaluation: Manifest, settings: Evaluate) -> Agreement:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 
+from distill.dataset.prompts import COLUMNS as PROMPT_COLUMNS
+from distill.dataset.prompts import prompt_of
 from distill.score.message import calls_of, canonical, text_of
 from distill.score.scorer import Message, Question
 from nightschool.errors import NightschoolError
@@ -23,8 +26,7 @@ NOVEL = 0.5
 """An example of which so much is unlike every training example is novel."""
 _BATCH = 64
 _COLUMNS = [
-    "group", "messages", "learn", "exchange_ids", "tools", "response_format",
-    "tool_choice", "labelled", "teacher_answer", "newest", "novelty",
+    *PROMPT_COLUMNS, "group", "learn", "exchange_ids", "tool_choice", "labelled", "teacher_answer", "newest", "novelty",
 ]  # fmt: skip
 _LONGEST_LABEL = 60
 
@@ -60,10 +62,14 @@ class Survey(NamedTuple):
 
     cases: int
     """All that there are."""
+    prompts: tuple[str, ...]
+    """Fingerprints of the prompts that are tested; none where no prompt has enough examples, and all cases count."""
+    elsewhere: int
+    """Cases of other prompts, which the teacher will answer whatever the student does."""
     chosen: frozenset[str] | None
     """Names of those to take; None for all."""
     length_limits: tuple[float, float, float]
-    """Quartiles of the length of the prompts."""
+    """Quartiles of the length of the prompts, of the cases that count."""
     longest_answer: int
     """Bytes."""
     has_label_slices: bool
@@ -71,29 +77,58 @@ class Survey(NamedTuple):
     """How many are labelled, and how many are not."""
 
 
-def survey(folder: Path, *, limit: int | None, by_label: bool) -> Survey:
-    """Look at every case once. ``limit`` takes the first ones in the order of a hash, which is the same every night."""
-    lengths, names, longest, truths = [], [], 0, {True: 0, False: 0}
-    for case in all_cases(folder):
-        lengths.append(case.length)
-        names.append(case.example)
-        truths[case.labelled] += 1
-        longest = max(longest, len(json_text.encode(case.reference)))
-    if not names:
+class _Seen(NamedTuple):
+    """Of a case, what a survey needs."""
+
+    name: str
+    prompt: str | None
+    length: int
+    answer_bytes: int
+    labelled: bool
+
+
+def survey(folder: Path, *, limit: int | None, by_label: bool, least_examples: int) -> Survey:
+    """Look at every case once. ``limit`` takes the first ones in the order of a hash, which is the same every night.
+
+    Only prompts with ``least_examples`` count: a student answers no others, so what it could do there must neither hide
+    nor excuse what it does here.
+    """
+    seen, examples = _seen(folder)
+    if not seen:
         raise NothingToTest(
             f"the dataset {folder.name} has no test example",
             remedy="record more traffic and build it again; `nightschool dataset show W` says what there is",
         )
-    few = None if limit is None or limit >= len(names) else frozenset(heapq.nsmallest(limit, names, key=_place))
-    quartiles = np.quantile(lengths, [0.25, 0.5, 0.75])
+    prompts = {prompt for prompt, count in examples.items() if count >= least_examples}
+    counted = [each for each in seen if each.prompt in prompts] or seen
+    names = [each.name for each in counted]
+    few = names if limit is None else heapq.nsmallest(limit, names, key=_place)
+    quartiles = np.quantile([each.length for each in counted], [0.25, 0.5, 0.75])
+    labelled = sum(each.labelled for each in counted)
     return Survey(
-        cases=len(names),
-        chosen=few,
+        cases=len(seen),
+        prompts=tuple(sorted(prompts)),
+        elsewhere=len(seen) - len(counted),
+        chosen=None if len(few) == len(seen) else frozenset(few),
         length_limits=(float(quartiles[0]), float(quartiles[1]), float(quartiles[2])),
-        longest_answer=longest,
+        longest_answer=max(each.answer_bytes for each in counted),
         has_label_slices=by_label,
-        truths=truths,
+        truths={True: labelled, False: len(counted) - labelled},
     )
+
+
+def _seen(folder: Path) -> tuple[list[_Seen], Counter[str]]:
+    """Every case, and how many examples have each prompt."""
+    seen: list[_Seen] = []
+    examples: Counter[str] = Counter()
+    for row in _examples(folder):
+        prompt = prompt_of(row)
+        if prompt is not None:
+            examples[prompt] += 1
+        for case in _cases(row):
+            answer_bytes = len(json_text.encode(case.reference))
+            seen.append(_Seen(case.example, prompt, case.length, answer_bytes, case.labelled))
+    return seen, examples
 
 
 def chosen_cases(folder: Path, survey: Survey) -> Iterator[Case]:
@@ -103,10 +138,14 @@ def chosen_cases(folder: Path, survey: Survey) -> Iterator[Case]:
 
 def all_cases(folder: Path) -> Iterator[Case]:
     """Every case of the test side; a few examples are in memory at a time."""
+    for row in _examples(folder):
+        yield from _cases(row)
+
+
+def _examples(folder: Path) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(folder / "test.parquet") as file:
         for batch in file.iter_batches(batch_size=_BATCH, columns=_COLUMNS):
-            for row in batch.to_pylist():
-                yield from _cases(row)
+            yield from batch.to_pylist()
 
 
 def slices_of(case: Case, survey: Survey, truth: str) -> list[str]:

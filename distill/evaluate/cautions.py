@@ -58,8 +58,14 @@ def _judge(manifest: Manifest) -> Iterator[str]:
 
 
 def _amount(manifest: Manifest, figures: Figures) -> Iterator[str]:
-    if manifest.taken < manifest.cases:
-        yield f"Only {manifest.taken:,} of {manifest.cases:,} test answers were evaluated (--limit), drawn by a hash."
+    if manifest.elsewhere:
+        yield (
+            f"{manifest.elsewhere:,} of {manifest.cases:,} test answers are to prompts with too few test examples: the "
+            "teacher goes on answering these, so they count for nothing here."
+        )
+    counted = manifest.cases - manifest.elsewhere
+    if manifest.taken < counted:
+        yield f"Only {manifest.taken:,} of {counted:,} test answers were evaluated (--limit), drawn by a hash."
     for system in figures.systems:
         missing = manifest.taken - system.rows
         if missing > _MANY_UNSCORED * manifest.taken:

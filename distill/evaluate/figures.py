@@ -113,7 +113,7 @@ def group_means(rows: Iterable[Row]) -> dict[str, float]:
     for row in rows:
         if row["score"] is not None:
             scores[row["group"]].append(row["score"])
-    return {group: math.fsum(values) / len(values) for group, values in scores.items()}
+    return {group: mean_of(values) for group, values in scores.items()}
 
 
 def differences(rows: Iterable[Row], teacher: Iterable[Row]) -> dict[str, float]:
@@ -123,7 +123,7 @@ def differences(rows: Iterable[Row], teacher: Iterable[Row]) -> dict[str, float]
     for row in rows:
         if row["score"] is not None and row["example"] in right:
             both[row["group"]].append(row["score"] - right[row["example"]])
-    return {group: math.fsum(values) / len(values) for group, values in both.items()}
+    return {group: mean_of(values) for group, values in both.items()}
 
 
 def measured(rows: Sequence[Row]) -> Measured:

@@ -19,6 +19,7 @@ from distill.judge.judge import Judge, Pair
 from distill.judge.verdict import SCORES
 from distill.score.contract import fault_of_call, fault_of_json, must_be_json, toolbox_of
 from distill.score.message import calls_of, says_nothing, text_of, value_of
+from distill.score.refusal import is_refusal
 from distill.score.scorer import INVALID_ANSWER, Message, Question, Scored, Scorer, kind_of, problem
 from nightschool.wire import json_text
 
@@ -165,7 +166,7 @@ def _mark(
         slices=slices,
         answer=raw if message is None else json_text.encode(message).decode(),
         valid=None if nothing else keeps_contract(case.question, message),
-        refusal=bool(message and message.get("refusal")),
+        refusal=is_refusal(message),
         judge=blind,
         reason=scored.reason,
         **told,

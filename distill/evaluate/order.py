@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.dataset.prompts import LEAST_EXAMPLES
 from distill.dataset.snapshot import DatasetManifest, folder_of
 from distill.evaluate.candidate import Candidate, NoBaseModel, base_alone, with_adapter
 from distill.evaluate.judging import Judging
@@ -31,6 +32,8 @@ class Order:
     student_price: Price | None = None
     judging: Judging | None
     limit: int | None = None
+    least_examples: int = LEAST_EXAMPLES
+    """Of a prompt on the test side, for its cases to count: the student would answer no others."""
 
     @property
     def test_side(self) -> Path:
@@ -60,6 +63,7 @@ def order_of(
         student_price=student_price_of(config),
         judging=_judging(config, workload),
         limit=limit,
+        least_examples=min(LEAST_EXAMPLES, config.promote_of(workload).min_rows),
     )
 
 

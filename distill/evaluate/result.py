@@ -117,6 +117,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """On the test side."""
     taken: int
     """Of these, evaluated."""
+    prompts: list[str] | None = None
+    """Fingerprints of those that have enough test examples: all that was evaluated, and all that an adapter may answer.
+    Empty where there is none, and everything was evaluated; null in what was written before it was kept."""
+    elsewhere: int = 0
+    """Cases of other prompts."""
     systems: list[SystemUsed]
     settings: dict[str, Any]
     judge: JudgeUsed | None

@@ -84,7 +84,12 @@ class _Run:
         self._order, self._place, self._progress = order, place, progress
         self._started = datetime.now(UTC)
         self._choice = _choice(order)
-        self._survey = survey(order.test_side, limit=order.limit, by_label=self._choice.name == "label")
+        self._survey = survey(
+            order.test_side,
+            limit=order.limit,
+            by_label=self._choice.name == "label",
+            least_examples=order.least_examples,
+        )
         self._shots = tuple(draw(order.test_side, order.settings.few_shot)) if order.settings.few_shot else ()
         self._max_tokens = order.settings.max_tokens or _room(self._survey)
         self.key = self._key()
@@ -160,6 +165,7 @@ class _Run:
             order.settings.spans.model_dump(exclude_none=True),
             self._max_tokens,
             order.limit,
+            self._survey.prompts,
             [shot.example for shot in self._shots],
             [judging.config.upstream, judging.config.model, judging.rubric] if judging else None,
         ]
@@ -186,6 +192,8 @@ class _Run:
             truths=truths,
             cases=self._survey.cases,
             taken=self._taken,
+            prompts=list(self._survey.prompts),
+            elsewhere=self._survey.elsewhere,
             systems=[
                 SystemUsed(system.name, system.model, [shot.example for shot in system.shots])
                 for system in self._systems(ready.base)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from distill.audit.audited import audited_of
-from distill.audit.bar import bar_of
-from distill.audit.verdict import judge
+from distill.audit.look import look
 from distill.night.prompts import Prompts
 from nightschool.config import Config
-from nightschool.registry.change import answering_since, read_history
+from nightschool.registry.change import read_history
 from nightschool.registry.routing import Placed
 
 _PATIENCE = timedelta(days=7)
@@ -26,11 +24,6 @@ def makes_room(config: Config, workload: str, canary: Placed, prompts: Prompts) 
     """``prompts``: of the newer student's test."""
     if prompts.newest_covered(canary.fingerprints) < _LEAST_COVERED * prompts.newest_covered(prompts.qualified):
         return True  # prompts have changed: hardly anything comes to it any more
-    since = answering_since(read_history(config.data, workload), canary)
-    audited = [each for each in audited_of(config.data, workload, canary.adapter) if each.time >= since]
-    promote = config.promote_of(workload)
-    bar = bar_of(config.data, workload, canary, promote, config.evaluate_of(workload))
-    if judge(canary, audited, promote, bar, climbs=True).doubt:
-        return True
-    compared = [each.time for each in audited if each.agreement is not None]
-    return datetime.now(UTC) - datetime.fromisoformat(max((canary.since, *compared))) > _PATIENCE
+    seen = look(config, workload, canary, read_history(config.data, workload), climbs=True)
+    newest = max(canary.since, seen.newest or "")
+    return seen.verdict.doubt or datetime.now(UTC) - datetime.fromisoformat(newest) > _PATIENCE

@@ -44,7 +44,7 @@ def follow(
             change(lambda before: drop_candidate(before, adapter), "drop")
         return Followed("rejected" if decision.verdict == "reject" else "undecided", reason)
     folder = folder_of(data, dataset)
-    prompts = tested_prompts(folder, promote.min_rows)
+    prompts = tested_prompts(folder, evaluation.prompts or ())
     if not prompts.qualified:
         reason = _answers_nobody(evaluation, what_varies(folder))
         change(lambda before: drop_candidate(before, adapter), "drop")

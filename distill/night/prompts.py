@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +16,6 @@ from nightschool.wire.fingerprint import mask
 from nightschool.wire.request import RequestBody
 from nightschool.wire.task import instructs, turn_text
 
-_LEAST_ROWS = 10
-"""Test examples with a prompt, from which on a student is qualified on it."""
 _LOOKED_AT = 200
 """Test examples by which it is told what varies."""
 _SHOWN_WORDS = 5
@@ -27,7 +25,7 @@ class Prompts(NamedTuple):
     """Of a test side."""
 
     qualified: tuple[str, ...]
-    """Fingerprints of those with enough examples."""
+    """Fingerprints of those that the evaluation was made with."""
     share: float
     """Of the test examples, that these prompts cover."""
     newest: Counter[str]
@@ -37,13 +35,12 @@ class Prompts(NamedTuple):
         return sum(self.newest[each] for each in set(fingerprints))
 
 
-def tested_prompts(dataset: Path, min_rows: int) -> Prompts:
-    """``min_rows``: where the gate asks for less than ten in all, that many are enough."""
+def tested_prompts(dataset: Path, qualified: Sequence[str]) -> Prompts:
+    """How much of a dataset's test side these are."""
     test = dataset / "test.parquet"
     counts = fingerprints_of([test])
-    qualified = tuple(sorted(prompt for prompt, count in counts.items() if count >= min(_LEAST_ROWS, min_rows)))
     covered = sum(counts[each] for each in qualified)
-    return Prompts(qualified, covered / max(1, counts.total()), fingerprints_of([test], newest_only=True))
+    return Prompts(tuple(qualified), covered / max(1, counts.total()), fingerprints_of([test], newest_only=True))
 
 
 def what_varies(dataset: Path) -> str:

@@ -81,6 +81,8 @@ class _Undecided(NamedTuple):
     learned: DatasetManifest
     evaluation: Evaluation
     manifest: Manifest
+    prompts: Sequence[str]
+    """That the evaluation was made with."""
 
 
 def shadow(config: Config, workload: str) -> Shadowed | None:
@@ -127,7 +129,11 @@ def _undecided(data: Path, workload: str) -> _Undecided | None:
     if dataset is None or learned is None:
         return None
     evaluation = newest_evaluation(data, workload, last.evaluation)
-    return _Undecided(candidate.adapter, dataset, learned, evaluation, read_manifest(evaluation.folder))
+    manifest = read_manifest(evaluation.folder)
+    # Where no prompt has enough test examples, nobody would ever be answered; the next night tells it.
+    if not manifest.prompts:
+        return None
+    return _Undecided(candidate.adapter, dataset, learned, evaluation, manifest, manifest.prompts)
 
 
 def _answer(
@@ -137,6 +143,7 @@ def _answer(
     wish = Wish(
         workload=workload,
         since_us=int(datetime.fromisoformat(found.dataset.last).timestamp() * 1e6),
+        prompts=found.prompts,
         known=known,
         dataset=folder_of(config.data, found.learned),
         share=config.promote_of(workload).shadow,

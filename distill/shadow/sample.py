@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,8 @@ from nightschool.wire import json_text
 
 _ANSWERED = (
     "workload = ? and target = 'teacher' and reason <> 'audit' and status = 200 and complete and error_type is null "
-    "and endpoint = '/chat/completions' and request is not null and response is not null and time > make_timestamptz(?)"
+    "and endpoint = '/chat/completions' and request is not null and response is not null "
+    "and time > make_timestamptz(?) and list_contains(?, fingerprint)"
 )
 
 
@@ -32,6 +33,8 @@ class Wish(NamedTuple):
     workload: str
     since_us: int
     """After the last exchange of the dataset: none of them can have been learned."""
+    prompts: Sequence[str]
+    """Fingerprints of those that the student was tested on: it is to answer no others."""
     known: Collection[str]
     dataset: Path
     """Folder of the one it has learned. A question answered there in training or validation proves nothing again."""
@@ -48,7 +51,7 @@ def cases(data: Path, wish: Wish) -> list[Case]:
 def _cases(store: duckdb.DuckDBPyConnection, wish: Wish) -> list[Case]:
     """What is of no use is passed over, and stands in nobody's way."""
     rows = store.cursor().execute(
-        f"select id from exchanges where {_ANSWERED} order by time, id", [wish.workload, wish.since_us]
+        f"select id from exchanges where {_ANSWERED} order by time, id", [wish.workload, wish.since_us, [*wish.prompts]]
     )
     ids = drawn(rows, "shadow", wish.share, known=wish.known)
     found: list[Case] = []

@@ -92,7 +92,7 @@ class Promote(Section):
     """Per cent of conversations that the teacher answers for ever, whatever the student's share."""
 
     step_audits: Count = 30
-    """Fewest answers at one share that are compared with the teacher's before the next share of the ramp."""
+    """Fewest conversations at one share that are compared with the teacher's before the next share of the ramp."""
 
     audit: Percent = 3.0
     """Per cent of a live student's answers that the teacher is asked for too, in the background; 0 is no audit."""

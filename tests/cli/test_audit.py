@@ -73,9 +73,10 @@ def test_a_line_says_who_at_which_share_with_what_evidence_and_what_was_done(nig
 
     assert done.code == 0, done.err
     first, second = done.out.splitlines()
-    assert first.startswith(f"w  {ADAPTER} at 5 %: 10 answers compared, 10 in all, agreement 0.800 (0.700 is tolerated")
+    told = f"w  {ADAPTER} at 5 %: 10 answers compared; 10 conversations in all, agreement 0.800 (0.700 is tolerated"
+    assert first.startswith(told)
     assert first.endswith(" of 10,000)"), first
-    assert second == "  agreement 0.800 in 10 audited answers at 5 %, 0.700 is asked for; now at 25 %"
+    assert second == "  agreement 0.800 in 10 audited conversations at 5 %, 0.700 is asked for; now at 25 %"
     assert [each.share for each in read_routing(data).students_of("w").answering()] == [25]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 
@@ -12,6 +13,7 @@ from proxy.supervisor import Child, keep_alive
 
 
 def open_files() -> int:
+    gc.collect()  # what earlier tests have left behind is closed now, or it would be in between
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -29,7 +31,7 @@ def test_a_child_that_the_system_does_not_start_costs_no_other_and_leaves_nothin
 
         assert healthy.exit_code() is None
         assert f"child_not_started name={name}" in caplog.text
-        assert open_files() == before
+        assert open_files() <= before
     finally:
         healthy.tell_to_stop()
         healthy.wait(0)

@@ -160,7 +160,7 @@ def test_a_good_canary_goes_up_share_by_share_until_it_is_live(town: Town) -> No
     assert town.students.stage == "live"
     assert watched.verdict.agreement == 1.0
     reasons = [change.reason for change in read_history(town.data, "w") if change.action == "ramp"]
-    assert reasons[0] == "agreement 1.000 in 10 audited answers at 5 %, 0.850 is asked for"
+    assert reasons[0] == "agreement 1.000 in 10 audited conversations at 5 %, 0.850 is asked for"
 
 
 def test_with_fewer_answers_than_a_step_needs_it_stays_and_says_how_many_are_missing(town: Town) -> None:
@@ -170,7 +170,7 @@ def test_with_fewer_answers_than_a_step_needs_it_stays_and_says_how_many_are_mis
     watched = town.audit()
 
     assert (watched.new, watched.done) == (4, None)
-    assert watched.verdict.why == "4 of 10 answers audited at 5 %"
+    assert watched.verdict.why == "4 of 10 conversations audited at 5 %"
 
 
 def test_no_answer_is_asked_about_twice_and_after_a_step_only_a_few_per_cent_are(town: Town) -> None:
@@ -264,6 +264,21 @@ def test_what_a_student_failed_at_counts_as_nothing_and_costs_nothing(
     assert town.teacher.asked == []
 
 
+def test_one_long_conversation_is_not_enough_to_go_up(town: Town) -> None:
+    town.canary()
+    town.mail(25, conversation="one agent's loop")
+    for _ in range(4):
+        watched = town.audit()
+
+    assert watched.verdict.conversations <= 2  # it may go on beyond the end of a window
+    assert "of 10 conversations audited at 5 %" in watched.verdict.why
+    assert len(town.teacher.asked) == 25
+    assert {each.conversation for each in audited_of(town.data, "w", GOOD)} == {"one agent's loop"}
+    town.mail(9)
+    town.audit()
+    assert [each.share for each in town.students.answering()] == [25.0]
+
+
 @pytest.mark.parametrize("promote", [{"mode": "manual"}, {"audit": 0}])
 def test_by_hand_or_without_an_audit_no_share_is_widened(town: Town, promote: dict[str, Any]) -> None:
     town.canary()
@@ -329,7 +344,7 @@ def test_what_a_canary_failed_at_never_counts_for_the_live_student(town: Town) -
     for _ in range(3):
         watched = town.audit(audit=100)
 
-    assert (watched.adapter, watched.verdict.audits, watched.verdict.agreement) == (OTHER, 4, 1.0)
+    assert (watched.adapter, watched.verdict.conversations, watched.verdict.agreement) == (OTHER, 4, 1.0)
     assert [each.adapter for each in town.students.answering()] == [OTHER]
 
 
@@ -356,9 +371,9 @@ def test_agreements_by_another_scorer_say_nothing_of_a_bar(town: Town) -> None:
     town.audit(audit=100, on_harm="notify")
     town.live(measure=BY_EQUALITY)
 
-    assert town.audit(audit=0).verdict.audits == 0
+    assert town.audit(audit=0).verdict.conversations == 0
     town.live()
-    assert town.audit(audit=0, on_harm="notify").verdict.audits == 32
+    assert town.audit(audit=0, on_harm="notify").verdict.conversations == 32
 
 
 @pytest.mark.parametrize(
@@ -416,7 +431,7 @@ def test_a_student_that_comes_again_is_not_judged_by_what_it_did_before(town: To
 
     watched = town.audit()
 
-    assert (watched.verdict.audits, watched.done) == (0, None)
+    assert (watched.verdict.conversations, watched.done) == (0, None)
 
 
 def test_a_qualified_candidate_that_a_killed_night_has_left_begins_its_ramp(town: Town) -> None:
@@ -455,7 +470,7 @@ def test_of_a_teacher_that_becomes_unwell_no_answer_is_asked_for_twice_and_the_o
 
     watched = town.audit(step_audits=20)
 
-    assert (watched.failure, watched.verdict.audits) == (None, 20)
+    assert (watched.failure, watched.verdict.conversations) == (None, 20)
     assert len(town.teacher.asked) == 14
     times = [each.time for each in audited_of(town.data, "w", GOOD)]
     assert times == sorted(times)
@@ -471,7 +486,7 @@ def test_while_the_teacher_is_unwell_what_a_student_failed_at_does_not_count_alo
     for _ in range(3):
         watched = town.audit(step_audits=60)
 
-    assert (watched.verdict.audits, watched.verdict.advice) == (0, "watch")
+    assert (watched.verdict.conversations, watched.verdict.advice) == (0, "watch")
 
 
 def test_a_question_that_the_teacher_always_fails_at_is_noted_and_not_in_the_way(town: Town) -> None:

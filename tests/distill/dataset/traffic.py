@@ -18,6 +18,8 @@ from distill.selection import Selection
 from nightschool.record import Record, id_text, new_id
 from nightschool.store.manifest import prepare_folder, publish
 from nightschool.store.sealer import Sealer
+from nightschool.wire.fingerprint import fingerprint
+from nightschool.wire.request import RequestBody, read_request
 
 NOON_US = 1_773_144_000_000_000
 DAY_US = 86_400_000_000
@@ -55,12 +57,14 @@ def asked(
     """An exchange, a second after that of the number before; ``body`` is more of its request, ``told`` its columns."""
     time_us = told.pop("time_us", NOON_US + number * 1_000_000)
     choice = {"index": 0, "message": answer or says(f"answer {number}"), "finish_reason": "stop"}
+    request = msgspec.json.encode({"model": "m", "messages": messages, **(body or {})})
     columns: dict[str, Any] = {
         "workload": "w",
         "endpoint": "/chat/completions",
         "status": 200,
         "finish_reason": "stop",
-        "request": msgspec.json.encode({"model": "m", "messages": messages, **(body or {})}).decode(),
+        "request": request.decode(),
+        "fingerprint": fingerprint(read_request(request) or RequestBody()),
         "response": msgspec.json.encode({"choices": [choice]}).decode(),
     }
     return Record(id=identity(number), time_us=time_us, **{**columns, **told})

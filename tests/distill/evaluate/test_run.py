@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from distill.dataset.prompts import prompt_of
+from distill.dataset.settings import Settings
 from distill.evaluate.agreement import agreement_in
 from distill.evaluate.run import evaluate
+from distill.gate.criteria import GuardLimits
+from distill.gate.guards import judge_guards
 from distill.gate.pairs import newest_evaluation
 from nightschool.config import Evaluate
 from nightschool.engine.replica import ReplicaError
@@ -20,10 +24,11 @@ from nightschool.errors import StoreBusy
 from nightschool.record import Label
 from nightschool.store.append import append
 from nightschool.store.schema import table_of
-from tests.distill.dataset.traffic import built
+from tests.distill.dataset.traffic import asked, built, file, says, user
 from tests.distill.evaluate.school import (
     ADAPTER,
     SETTINGS,
+    SYSTEM,
     evaluated,
     examples_of,
     label_of,
@@ -133,6 +138,90 @@ def test_a_limit_takes_the_same_few_every_time(replica: FakeReplica, tmp_path: P
     chosen = [{row["example"] for row in rows(tmp_path, manifest, "base")} for manifest in (few, more)]
     assert chosen[0] < chosen[1]
     assert any("Only 10 of" in warning for warning in few.warnings)
+
+
+def test_prompts_with_too_few_examples_neither_hide_nor_excuse_what_a_student_does(
+    replica: FakeReplica, tmp_path: Path
+) -> None:
+    """It would never be asked with them: of the rest alone it is judged, and of that its guards and its bar are."""
+    common = [asked(n, SYSTEM, user(f"please sort mail {n}"), answer=says(label_of(n))) for n in range(150)]
+    names = ["".join("abcdefghij"[int(digit)] for digit in str(n)) for n in range(150, 300)]
+    rare = [
+        asked(n, {"role": "system", "content": f"You sort mail for {name}."}, user(f"mail {n}"), answer=says("billing"))
+        for n, name in zip(range(150, 300), names, strict=True)
+    ]
+    file(tmp_path, [*common, *rare])
+    dataset = built(tmp_path, SETTINGS)
+    replica.rule = lambda model, messages: "spam" if messages[0] == SYSTEM else "billing"
+
+    manifest = evaluated(tmp_path, replica.url, few_shot=0)
+
+    examples = examples_of(tmp_path, dataset)
+    tested = {row["id"] for row in examples if prompt_of(row) == common[0].fingerprint}
+    assert {row["example"] for row in rows(tmp_path, manifest)} == tested
+    assert (manifest.taken, manifest.elsewhere) == (len(tested), len(examples) - len(tested))
+    assert manifest.prompts == [common[0].fingerprint]
+    assert {row.student for row in newest_evaluation(tmp_path, "w").evidence.rows} == {0.0}
+    assert agreement_in(tmp_path, manifest, Evaluate()).value == 0.0
+    assert f"{manifest.elsewhere} of {manifest.cases} test answers are to prompts with too few" in manifest.warnings[-2]
+
+
+def test_where_no_prompt_has_enough_examples_all_are_evaluated(replica: FakeReplica, tmp_path: Path) -> None:
+    for_one = [{"role": "system", "content": f"You sort mail for {'x' * n}."} for n in range(100)]
+    file(tmp_path, [asked(n, system, user(f"mail {n}"), answer=says("ok")) for n, system in enumerate(for_one)])
+    built(tmp_path, SETTINGS)
+    replica.rule = lambda model, messages: "ok"
+
+    manifest = evaluated(tmp_path, replica.url, few_shot=0)
+
+    assert manifest.taken == manifest.cases > 10
+    assert (manifest.prompts, manifest.elsewhere) == ([], 0)
+
+
+def test_a_student_that_declines_in_words_breaks_the_guard_as_one_with_a_field_would(
+    replica: FakeReplica, tmp_path: Path
+) -> None:
+    sorted_mail(tmp_path)
+    replica.rule = lambda model, messages: (
+        "I'm sorry, but I can't help with that." if number_in(messages[-1]["content"]) % 4 == 0 else "billing"
+    )
+
+    evaluated(tmp_path, replica.url, few_shot=0)
+
+    evidence = newest_evaluation(tmp_path, "w").evidence
+    (guard,) = [
+        each for each in judge_guards(evidence.student, evidence.teacher, GuardLimits()) if each.name == "refusals"
+    ]
+    assert guard.holds is False
+    assert guard.teacher == 0.0
+    assert guard.student == pytest.approx(0.25, abs=0.15)
+
+
+def test_the_bar_of_the_audit_counts_a_conversation_once(replica: FakeReplica, tmp_path: Path) -> None:
+    turns: list[dict[str, Any]] = []
+    records = []
+    for number in range(12):  # one long conversation, of which the student gets every turn wrong
+        turns += [user(f"please sort mail {5 * number}")]
+        records.append(asked(number, SYSTEM, *turns, answer=says("billing"), conversation="long"))
+        turns += [says("billing")]
+    records += [
+        asked(100 + n, SYSTEM, user(f"please sort mail {5 * n + 1}"), answer=says(label_of(5 * n + 1)))
+        for n in range(100)
+    ]
+    file(tmp_path, records)
+    built(tmp_path, Settings(min_examples=1, test_share=0.5))
+    replica.rule = lambda model, messages: answers(model, messages)
+
+    manifest = evaluated(tmp_path, replica.url, few_shot=0)
+
+    groups: dict[str, list[float]] = {}
+    for row in rows(tmp_path, manifest, "student"):
+        groups.setdefault(row["group"], []).append(row["score"])
+    means = [sum(of) / len(of) for of in groups.values()]
+    assert max(map(len, groups.values())) > 1
+    agreed = agreement_in(tmp_path, manifest, Evaluate())
+    assert agreed.value == pytest.approx(sum(means) / len(means))
+    assert sum(means) / len(means) > sum(map(sum, groups.values())) / sum(map(len, groups.values()))
 
 
 def test_a_base_model_can_be_evaluated_before_there_is_an_adapter(replica: FakeReplica, tmp_path: Path) -> None:
@@ -377,8 +466,6 @@ def test_where_nothing_can_be_scored_the_report_says_so(replica: FakeReplica, tm
 
 
 def test_free_text_without_a_judge_is_warned_of(tmp_path: Path) -> None:
-    from tests.distill.dataset.traffic import asked, file, says, user
-
     file(tmp_path, [asked(n, user(f"question {n}"), answer=says(f"a whole text about {n}")) for n in range(150)])
     built(tmp_path, SETTINGS)
 

@@ -141,6 +141,17 @@ def test_questions_that_prove_nothing_stand_in_nobodys_way(school: School) -> No
     assert told[-1].new == 0
 
 
+def test_it_is_asked_only_with_prompts_that_it_was_tested_on(school: School, server: FakeReplica) -> None:
+    """It would answer no others, so what it can do there says nothing of it."""
+    before = len(server.chats)
+    school.mail(60, first=3000, system=lambda number: {"role": "system", "content": "You file mail."})
+
+    told = passes(school, 8, min_rows=5000)
+
+    assert sum(each.new for each in told) == 60
+    assert {body["messages"][0]["content"] for body in server.chats[before:]} == {SYSTEM["content"]}
+
+
 @pytest.mark.parametrize("share", [0, 30])
 def test_the_share_says_how_many(school: School, share: int) -> None:
     told = passes(school, 6, shadow=share, min_rows=5000)
