@@ -47,6 +47,7 @@ class Child:
         self._cwd = cwd
         self._output = output
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_run = False
         self._deaths = 0
         self._started_at = 0.0
         self._restart_at = 0.0
@@ -91,6 +92,7 @@ class Child:
             start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
             preexec_fn=end_with_parent if sys.platform == "linux" else None,
         )
+        self._has_run = True
         self._started_at = time.monotonic()
 
     def exit_code(self) -> int | None:
@@ -98,14 +100,24 @@ class Child:
         return None if self._process is None else self._process.poll()
 
     def keep_alive(self) -> bool:
-        """To be called often: notes that it has died, and starts it again when the wait is over; true if it did."""
+        """To be called often: notes that it has died, and starts it again when the wait is over; true if it did.
+
+        Raises OSError where the command cannot be run the first time; later that may pass, and is tried again.
+        """
         if self._process is not None:
             if self._process.poll() is None:
                 return False
             self._mourn(self._process)
         if time.monotonic() < self._restart_at:
             return False
-        self.start()
+        try:
+            self.start()
+        except OSError as error:
+            if not self._has_run:
+                raise
+            wait_s = self._back_off(self._deaths + 1)
+            log.error("child_not_started name=%s cause=%r again_in_s=%.1f", self.name, str(error), wait_s)
+            return False
         return True
 
     def stop(self, patience_s: float) -> None:
@@ -118,11 +130,16 @@ class Child:
 
     def _mourn(self, process: subprocess.Popen[bytes]) -> None:
         _kill_group(process)
-        self._deaths = 1 if self.age_s > _OLD_S else self._deaths + 1
-        wait_s = RESTART_AFTER_S[min(self._deaths, len(RESTART_AFTER_S)) - 1]
-        self.died_with = process.returncode
+        wait_s = self._back_off(1 if self.age_s > _OLD_S else self._deaths + 1)
+        self._process, self.died_with = None, process.returncode
         log.error("child_died name=%s code=%s restart_in_s=%.1f", self.name, process.returncode, wait_s)
-        self._process, self._restart_at = None, time.monotonic() + wait_s
+
+    def _back_off(self, deaths: int) -> float:
+        """So many in a row: how long it is let alone, in seconds from now."""
+        self._deaths = deaths
+        wait_s = RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S)) - 1]
+        self._restart_at = time.monotonic() + wait_s
+        return wait_s
 
 
 def end(process: subprocess.Popen[bytes], patience_s: float) -> None:

@@ -24,6 +24,7 @@ from nightschool.engine.replica import (
     ReplicaError,
     ReplicaSilent,
     ReplicaUnreachable,
+    ReplicaUnwell,
 )
 from nightschool.errors import NightschoolError
 from nightschool.formats import Format
@@ -33,6 +34,7 @@ from serve.wanted import Wanted
 
 _OURS = re.compile(r"--[0-9a-f]{12}$")
 """How the name of an adapter ends; others that a replica holds are none of our business."""
+_PASSES = ReplicaSilent | ReplicaUnreachable | ReplicaUnwell
 _LOAD_AGAIN_AFTER_S = 30.0
 _SILENT_FOR_S = 30.0
 """A server that is at work may be slow to say what it holds."""
@@ -134,7 +136,7 @@ class Reconciler:
                 await self.replica.load_adapter(name, str(folder))
             await self.replica.chat({"model": name, **_WARM_UP})
         except (NightschoolError, PromptRefused) as error:
-            self._faults[name] = _Fault(str(error), isinstance(error, ReplicaSilent | ReplicaUnreachable))
+            self._faults[name] = _Fault(str(error), isinstance(error, _PASSES))
         else:
             self._faults.pop(name, None)
             self._warm.add(name)

@@ -62,7 +62,7 @@ class _Scheduler:
         self._said: dict[str, str] = {}
         """What each job that comes often failed of, the last time."""
         self._scheduler = BackgroundScheduler(
-            executors={name: ThreadPoolExecutor(1) for name in ("default", "nights", "audits", "news")},
+            executors={name: ThreadPoolExecutor(1) for name in ("default", "nights", "audits", "shadows", "news")},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
@@ -70,7 +70,7 @@ class _Scheduler:
         add = self._scheduler.add_job
         add(self._look, "interval", seconds=LOOK_EVERY_S, id="look")
         add(self._audit, "interval", seconds=AUDIT_EVERY_S, id="audit", executor="audits")
-        add(self._shadow, "interval", seconds=SHADOW_EVERY_S, id="shadow", executor="audits")
+        add(self._shadow, "interval", seconds=SHADOW_EVERY_S, id="shadow", executor="shadows")
         add(self._tell, "interval", seconds=LOOK_EVERY_S, id="news", executor="news")
         self._scheduler.start()
         self._say_when()

@@ -32,6 +32,10 @@ class ReplicaUnreachable(ReplicaError):
     """There is no connection to it, or that broke: it may come back."""
 
 
+class ReplicaUnwell(ReplicaError):
+    """It answered that something in it went wrong (5xx): it may get well."""
+
+
 class PromptRefused(Exception):
     """The engine does not take one prompt; the text is its own."""
 
@@ -141,7 +145,8 @@ class Replica:
         if response.status_code in (400, 413, 422):
             raise PromptRefused(_message(response))
         if response.status_code != 200:
-            raise ReplicaError(
+            kind = ReplicaUnwell if response.status_code >= 500 else ReplicaError
+            raise kind(
                 f"{self.url} answered with status {response.status_code}: {_message(response)}",
                 remedy="look at the log of vLLM; then run the command again, which goes on where it was",
             )

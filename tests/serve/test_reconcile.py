@@ -186,6 +186,7 @@ async def test_a_server_that_is_slow_to_answer_for_a_moment_stays_ready(
     [
         ("slow", "gave no answer in time", True),
         ("cut off", "cannot be reached", True),
+        ("unwell", "answered with status 500: engine dead", True),
         ("refused", "its rank is too great", False),
     ],
 )
@@ -200,6 +201,8 @@ async def test_a_fault_that_may_pass_by_itself_is_told_apart_from_one_that_stays
             server.delay_s = 1.5
         case "cut off":
             server.rule = cut_off
+        case "unwell":
+            server.fail_next = 1
         case _:
             server.refuse = lambda body: words
     name = adapter(tmp_path, 1).name
