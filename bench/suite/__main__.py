@@ -45,7 +45,7 @@ def _run(benchmarks: Sequence[Benchmark], kept: Kept, work: Path, given: argpars
     failures: dict[str, str] = {}
     for place, benchmark in enumerate(benchmarks, start=1):
         told = f"{place} of {len(benchmarks)}: {benchmark.name}"
-        if not needs_run(benchmark, kept, code=code_of(ROOT), again=given.again):
+        if not needs_run(benchmark, kept, code=code_of(ROOT, benchmark.measures), again=given.again):
             print(f"{told}: has a result of this code", file=sys.stderr, flush=True)
         elif why := benchmark.missing():
             failures[benchmark.name] = why

@@ -1,23 +1,24 @@
-"""What is measured: the commit with its changes, and the versions of what it stands on."""
+"""What is measured: the commit that last changed it, changes since, and the versions of what it stands on."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
 import subprocess
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 
-_NOT_RUN = (":!bench/results", ":!bench/causes.yaml", ":!docs", ":!*.md")
-"""What comes of a run, and what is told of it, is no change of what was run."""
 _STANDS_ON = ("nightschool", "uvicorn", "uvloop", "httptools", "msgspec", "duckdb", "pyarrow", "numpy")
 
 
-def code_of(root: Path) -> str:
-    """The last commit that touched more than results and documents; with uncommitted changes a ``+`` and their hash.
-    Empty outside of a repository."""
-    commit = _git(root, "log", "-1", "--format=%h", "--", ".", *_NOT_RUN)
-    changes = _git(root, "diff", "HEAD", "--", ".", *_NOT_RUN)
+def code_of(root: Path, paths: Collection[str]) -> str:
+    """The last commit that touched these; with uncommitted changes a ``+`` and their hash.
+
+    Empty outside of a repository.
+    """
+    commit = _git(root, "log", "-1", "--format=%h", "--", *paths)
+    changes = _git(root, "diff", "HEAD", "--", *paths)
     return f"{commit}+{hashlib.sha256(changes.encode()).hexdigest()[:6]}" if changes else commit
 
 

@@ -33,7 +33,7 @@ def run(benchmark: Benchmark, *, root: Path, work: Path, quick: bool) -> Result:
     written, log = work / f"{benchmark.name}.figures", work / f"{benchmark.name}.log"
     written.unlink(missing_ok=True)
     arguments = [benchmark.module, *benchmark.arguments, *(benchmark.quick if quick else ())]
-    before, code = describe(divide()), code_of(root)
+    before, code = describe(divide()), code_of(root, benchmark.measures)
     begun, started = datetime.now(UTC), time.monotonic()
     with log.open("wb") as output:
         command = [sys.executable, "-m", *arguments, "--json", str(written)]

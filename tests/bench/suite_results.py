@@ -23,7 +23,7 @@ MACHINE = Machine(
 
 
 def benchmark(name: str = "store", module: str = "bench.store", *arguments: str) -> Benchmark:
-    return Benchmark(name, f"The {name}", module, f"bench-{name}", arguments)
+    return Benchmark(name, f"The {name}", module, f"bench-{name}", (), arguments)
 
 
 def result(

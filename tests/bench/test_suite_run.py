@@ -10,13 +10,16 @@ import msgspec
 import pytest
 
 from bench.figure import Figure, Measured
+from bench.suite.catalog import ALL, Benchmark
 from bench.suite.code import code_of
 from bench.suite.result import Result
 from bench.suite.run import needs_run, run
+from tests.bench.first_party import imported_by
 from tests.bench.suite_results import benchmark, kept_in, result
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and pins processes to cores")
 
+ROOT = Path(__file__).parents[2]
 FIGURE = Figure("one exchange by id", "0.4 s", "<= 0.3 s", False)
 OTHER = Figure("one exchange by id", "0.2 s", "<= 0.3 s", True)
 
@@ -106,25 +109,38 @@ def test_figures_that_cannot_be_read_are_a_failure_with_the_reason(tmp_path: Pat
     assert "its figures cannot be read: Object missing required field `name`" in found.failure
 
 
-def test_results_and_documents_do_not_change_the_measured_code_but_every_other_file_does(tmp_path: Path) -> None:
+def test_a_result_is_of_this_code_until_something_that_is_run_changes(tmp_path: Path) -> None:
     def git(*words: str) -> None:
         names = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
         subprocess.run(["git", *names, *words], cwd=tmp_path, check=True, capture_output=True)
 
-    assert code_of(tmp_path) == ""
+    paths = ("proxy", "pyproject.toml")
+    assert code_of(tmp_path, paths) == ""
     git("init")
-    told = ("bench/RESULTS.md", "bench/results/proxy.json", "docs/growth.png", "README.md")
-    for name in ("proxy.py", *told):
+    others = ("bench/RESULTS.md", "docs/growth.png", "README.md", "distill/night.py", "proxy.py")
+    for name in ("proxy/worker.py", "pyproject.toml", *others):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     git("add", ".")
     git("commit", "-m", "1")
-    first = code_of(tmp_path)
+    first = code_of(tmp_path, paths)
 
-    for name in told:
+    for name in others:
         (tmp_path / name).write_text("2")
-    assert code_of(tmp_path) == first
+    assert code_of(tmp_path, paths) == first
     git("commit", "-am", "2")
-    assert code_of(tmp_path) == first
-    (tmp_path / "proxy.py").write_text("2")
-    assert code_of(tmp_path).startswith(f"{first}+")
+    assert code_of(tmp_path, paths) == first
+    (tmp_path / "proxy" / "worker.py").write_text("2")
+    assert code_of(tmp_path, paths).startswith(f"{first}+")
+    git("commit", "-am", "3")
+    assert code_of(tmp_path, paths) not in ("", first)
+
+
+@pytest.mark.parametrize("benchmark", ALL, ids=lambda each: each.name)
+def test_what_a_benchmark_runs_is_there_and_all_that_it_imports_is_among_it(benchmark: Benchmark) -> None:
+    runs = [Path(each) for each in benchmark.measures]
+
+    assert [each for each in runs if not (ROOT / each).exists()] == []
+    imported = imported_by(ROOT, benchmark.module)
+    assert Path("bench/figure.py") in imported
+    assert sorted(path for path in imported if not any(each in (path, *path.parents) for each in runs)) == []
