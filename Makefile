@@ -25,7 +25,7 @@ install-trl: $(TRL)/.installed ## TRL, which training is measured beside, in .ve
 
 model: $(MODEL) ## the small model that the demo and the tests serve
 
-demo: install model ## the whole loop: an app, its teacher, a night, a student that takes over, harm, and the way back (20 minutes)
+demo: install model ## the whole loop: an app, its teacher, a night, a student that takes over, harm, and the way back (20 to 30 minutes)
 	@$(VENV)/bin/python -m demo.loop.run
 
 demo-quick: install model ## the same with a tiny model: that everything works together (3 minutes)

@@ -227,7 +227,7 @@ def test_a_night_that_still_ends_when_another_one_leads_is_waited_for_and_gone_o
             first.kill()
             until(lambda: office.log.count("scheduler_leads") == 2, what="another leader")
             assert office.asked == ["distill w"]
-            until(lambda: len(office.asked) == 3, what="the night again")
+            until(lambda: len(office.asked) == 3, within_s=60, what="the night again")
 
     assert office.asked == ["distill w", "ended w", "distill w"]
     assert "notification event=failure" not in office.log
