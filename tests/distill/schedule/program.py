@@ -8,14 +8,13 @@ One that lingers is a night that takes its time to end when it is told to.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
 from distill.night.standing import only_night
 from nightschool.config import load_config
+from nightschool.stop import Stop
 
 
 def main() -> None:
@@ -40,8 +39,8 @@ def _note(notes: str, what: str) -> None:
 
 def _linger(notes: str, words: list[str]) -> None:
     """As a night whose training still has something to write."""
-    asked = threading.Event()
-    signal.signal(signal.SIGTERM, lambda signum, frame: asked.set())
+    asked = Stop()
+    asked.on_signals()
     with only_night(load_config(Path(words[3]), os.environ).data, words[1]) as night:
         night.enter("train")
         asked.wait(120)
