@@ -108,8 +108,7 @@ def _add(
 ) -> tuple[int, str | None]:
     """Compare and keep what is new: how many answers that is, and why it is not more."""
     promote, journal = config.promote_of(workload), file_of(config.data, workload, placed.adapter)
-    put_together(journal, scope)
-    before = standing(journal, scope)
+    before = put_together(journal, scope)
     missing = promote.step_audits - before.tally.step.conversations if students.canary == placed else 0
     wish = _wish(workload, placed, before.recent, scope.since, promote.audit, missing)
     new, failure = _compare(config, workload, placed, scope.measure, wish, arrived)

@@ -88,22 +88,25 @@ class Standing(NamedTuple):
 def standing(journal: Path, scope: Scope) -> Standing:
     """Of the comparisons in a journal; what was put together before is taken from beside it."""
     known = _known(journal, scope)
-    lines = read_placed(journal, Audited, known.place)
-    recent = [line for _, line in lines]
-    return Standing(_with(known, recent), recent)
+    return _stands(known, read_placed(journal, Audited, known.place))
 
 
-def put_together(journal: Path, scope: Scope) -> None:
-    """Write down what the windows that are over come to, if there are any new ones; one process does it at a time."""
+def put_together(journal: Path, scope: Scope) -> Standing:
+    """The same, having written down what windows come to that are over; one process does it at a time."""
     known = _known(journal, scope)
     lines = read_placed(journal, Audited, known.place)
     over = max((_window(line, -SLACK_US) for _, line in lines), default=0)
-    if over <= known.window:
-        return
-    tally = _with(known, (line for _, line in lines if _window(line) < over))
-    tally = replace(tally, window=over, place=min(place for place, line in lines if _window(line) >= over))
-    with new_file(_file_of(journal)) as file:
-        file.write(msgspec.json.encode(tally))
+    if over > known.window:
+        tally = _with(known, (line for _, line in lines if _window(line) < over))
+        tally = replace(tally, window=over, place=min(place for place, line in lines if _window(line) >= over))
+        with new_file(_file_of(journal)) as file:
+            file.write(msgspec.json.encode(tally))
+    return _stands(known, lines)
+
+
+def _stands(known: Tally, lines: Sequence[tuple[int, Audited]]) -> Standing:
+    recent = [line for _, line in lines]
+    return Standing(_with(known, recent), recent)
 
 
 def _known(journal: Path, scope: Scope) -> Tally:

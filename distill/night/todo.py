@@ -159,10 +159,10 @@ def _elsewhere(config: Config, workload: str, last: _Last) -> bool:
 
 
 def _has_shadow(config: Config, workload: str, last: _Last) -> bool:
-    """A shadow asks no judge, so there is none where one has judged the evaluation."""
+    """There is none where a judge has judged the evaluation, or no prompt had enough test examples to be asked with."""
     known = manifests_of(config.data, workload, last.adapter)
-    alone = any(each.id == last.report.evaluation and each.judge is None for each in known)
-    return alone and config.promote_of(workload).shadow > 0
+    able = any(each.id == last.report.evaluation and each.judge is None and each.prompts for each in known)
+    return able and config.promote_of(workload).shadow > 0
 
 
 def _shadow_decided(data: Path, workload: str, last: _Last) -> bool:

@@ -130,8 +130,7 @@ def _undecided(data: Path, workload: str) -> _Undecided | None:
         return None
     evaluation = newest_evaluation(data, workload, last.evaluation)
     manifest = read_manifest(evaluation.folder)
-    # Where no prompt has enough test examples, nobody would ever be answered; the next night tells it.
-    if not manifest.prompts:
+    if not manifest.prompts:  # there is nothing that it may be asked with; nights judge it
         return None
     return _Undecided(candidate.adapter, dataset, learned, evaluation, manifest, manifest.prompts)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from distill.score.refusal import declines
+from distill.score.refusal import is_refusal
 from nightschool.wire import json_text
 
 Kind = Literal["label", "tool_call", "json", "text", "unknown"]
@@ -91,7 +91,7 @@ def read_message(message: dict[str, Any]) -> Answer | None:
     text = content if isinstance(content, str) else "".join(_texts(content))
     if not (text or found or refusal):
         return None
-    return Answer(text, tuple(sorted(map(_call, found))), refusal=bool(refusal) or (not found and declines(text)))
+    return Answer(text, tuple(sorted(map(_call, found))), refusal=is_refusal(message))
 
 
 def _completion(choice: dict[str, Any]) -> Answer | None:

@@ -153,6 +153,20 @@ def test_what_the_shadow_has_left_undecided_is_judged_again_once_it_is_off(schoo
     assert read_routing(school.folder).students_of("w").stage == "canary"
 
 
+def test_where_no_prompt_has_enough_examples_for_a_shadow_an_undecided_student_is_judged_again(
+    tmp_path: Path, server: FakeReplica
+) -> None:
+    school = School(tmp_path, server.url)
+    names = ["".join("abcdefghij"[int(digit)] for digit in str(number)) for number in range(400)]
+    school.mail(400, system=lambda number: {"role": "system", "content": f"You sort mail for {names[number]}."})
+    assert school.night(min_rows=5000, shadow=100) == "undecided"
+    assert shadow(school.config(min_rows=5000, shadow=100), "w") is None
+
+    assert (school.night(shadow=100), school.trained) == ("undecided", 1)
+    assert "it could answer nobody" in reports_of(tmp_path, "w")[-1].told
+    assert read_routing(tmp_path).wanted() == ()
+
+
 def test_where_a_judge_keeps_the_shadow_away_an_undecided_student_is_judged_again(school: School) -> None:
     with running_judge(ScriptedJudge()) as judge:
         school.judge = judge.base_url
