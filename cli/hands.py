@@ -1,6 +1,6 @@
 """`nightschool promote | rollback | hold`: what a person says about who answers. Each is one change of a small file.
 
-Proxies follow within about a second.
+Proxies follow within a second.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def _change(
         return None
     answering = ", ".join(f"{placed.adapter} {share:g} %" for placed, share in made.after.shares())
     print(f"{workload}: {answering or 'the teacher'} answers{', held' if made.after.held else ''}")
-    print(f"proxies follow within two seconds; `nightschool routes {workload} --history` shows every change")
+    print(f"proxies follow within a second; `nightschool routes {workload} --history` shows every change")
     return made
 
 

@@ -121,7 +121,7 @@ def _effects(before: Students, after: Students, replicas: ReplicaStates, teacher
     if after.previous is not None and after.previous != before.previous:
         yield f"A rollback would return to {after.previous.adapter}."
     if before.shares() != after.shares():
-        yield "Proxies follow within two seconds. Answers that have begun are finished by who began them."
+        yield "Proxies follow within a second. Answers that have begun are finished by who began them."
 
 
 def _parts(students: Students, teacher_share: float) -> dict[str, float]:

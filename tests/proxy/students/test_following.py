@@ -24,7 +24,6 @@ from tests.waiting import until
 
 NOW = "2026-11-25T02:00:00+00:00"
 MESSAGES: Any = [{"role": "system", "content": "Name it."}, {"role": "user", "content": "Of Italy?"}]
-WITHIN_S = 2.0
 
 
 class School:
@@ -104,13 +103,13 @@ def taught(school: School) -> School:
 
 
 @pytest.mark.alone
-def test_a_change_of_the_registry_reaches_the_next_request_within_two_seconds(school: School) -> None:
+def test_a_change_of_the_registry_reaches_the_next_request_within_a_second(school: School) -> None:
     school.replicas(school.student.url)
     for _ in range(3):
         school.promote()
-        until(lambda: school.reason() == "student live", within_s=WITHIN_S)
+        until(lambda: school.reason() == "student live", within_s=1)
         school.roll_back()
-        until(lambda: school.reason() == "teacher rule", within_s=WITHIN_S)
+        until(lambda: school.reason() == "teacher rule", within_s=1)
 
 
 def test_what_cannot_be_read_changes_nothing_and_is_told_once(taught: School) -> None:
@@ -129,10 +128,10 @@ def test_what_cannot_be_read_changes_nothing_and_is_told_once(taught: School) ->
 
 def test_a_student_whose_replicas_are_gone_leaves_its_conversations_to_the_teacher(taught: School) -> None:
     taught.replicas()
-    until(lambda: taught.reason() == "teacher no_replica", within_s=WITHIN_S)
+    until(lambda: taught.reason() == "teacher no_replica")
 
     taught.replicas(taught.student.url)
-    until(lambda: taught.reason() == "student live", within_s=WITHIN_S)
+    until(lambda: taught.reason() == "student live")
 
 
 def test_a_workload_that_is_taken_out_of_the_configuration_is_the_teachers_and_that_is_told_once(
@@ -214,7 +213,7 @@ def test_a_student_is_asked_by_the_name_of_a_model(taught: School) -> None:
     seen = len(taught.student.seen)
     name = f"nightschool/{WORKLOAD}@{NEXT}"
 
-    until(lambda: taught.ask(name).status == 200, within_s=WITHIN_S)
+    until(lambda: taught.ask(name).status == 200)
     answer = taught.ask(name)
 
     assert (answer.header("x-nightschool-adapter"), answer.header("x-nightschool-reason")) == (NEXT, "asked")
@@ -228,7 +227,7 @@ def test_a_student_that_cannot_answer_by_name_is_an_error_and_no_teacher_stands_
     upstream.forget()
     refused = [taught.ask(f"nightschool/{WORKLOAD}", n=2), taught.ask(f"nightschool/{WORKLOAD}@nobody")]
     taught.replicas()
-    until(lambda: taught.reason() == "teacher no_replica", within_s=WITHIN_S)
+    until(lambda: taught.reason() == "teacher no_replica")
     upstream.forget()
     refused.append(taught.ask(f"nightschool/{WORKLOAD}"))
 
