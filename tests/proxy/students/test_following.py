@@ -24,6 +24,7 @@ from tests.waiting import until
 
 NOW = "2026-11-25T02:00:00+00:00"
 MESSAGES: Any = [{"role": "system", "content": "Name it."}, {"role": "user", "content": "Of Italy?"}]
+WITHIN_S = 2.0
 
 
 class School:
@@ -128,10 +129,10 @@ def test_what_cannot_be_read_changes_nothing_and_is_told_once(taught: School) ->
 
 def test_a_student_whose_replicas_are_gone_leaves_its_conversations_to_the_teacher(taught: School) -> None:
     taught.replicas()
-    until(lambda: taught.reason() == "teacher no_replica")
+    until(lambda: taught.reason() == "teacher no_replica", within_s=WITHIN_S)
 
     taught.replicas(taught.student.url)
-    until(lambda: taught.reason() == "student live")
+    until(lambda: taught.reason() == "student live", within_s=WITHIN_S)
 
 
 def test_a_workload_that_is_taken_out_of_the_configuration_is_the_teachers_and_that_is_told_once(
@@ -213,7 +214,7 @@ def test_a_student_is_asked_by_the_name_of_a_model(taught: School) -> None:
     seen = len(taught.student.seen)
     name = f"nightschool/{WORKLOAD}@{NEXT}"
 
-    until(lambda: taught.ask(name).status == 200)
+    until(lambda: taught.ask(name).status == 200, within_s=WITHIN_S)
     answer = taught.ask(name)
 
     assert (answer.header("x-nightschool-adapter"), answer.header("x-nightschool-reason")) == (NEXT, "asked")
@@ -227,7 +228,7 @@ def test_a_student_that_cannot_answer_by_name_is_an_error_and_no_teacher_stands_
     upstream.forget()
     refused = [taught.ask(f"nightschool/{WORKLOAD}", n=2), taught.ask(f"nightschool/{WORKLOAD}@nobody")]
     taught.replicas()
-    until(lambda: taught.reason() == "teacher no_replica")
+    until(lambda: taught.reason() == "teacher no_replica", within_s=WITHIN_S)
     upstream.forget()
     refused.append(taught.ask(f"nightschool/{WORKLOAD}"))
 
